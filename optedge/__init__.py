@@ -1,0 +1,110 @@
+"""Edge-cloud deep-learning scheduling as explicit optimization models, with proved gaps.
+
+>>> import optedge as oe
+>>> p = oe.MakespanProblem([[3, 6], [2, 4], [2, 4], [1, 2]])
+>>> r = oe.solve(p, "highs")
+>>> r.objective, str(r.status)
+(6.0, 'OPTIMAL')
+
+Every name below is imported when it is first used, so that ``import optedge`` is quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from optedge import papers, plots
+    from optedge.bridge import solve_model
+    from optedge.files import load, read_rcmax, save
+    from optedge.formulations.accuracy import (
+        AccuracyCurve,
+        InfeasibleError,
+        best_ratio,
+    )
+    from optedge.formulations.base import Bound, Certificate, Problem, array_field
+    from optedge.formulations.makespan import MakespanProblem
+    from optedge.solvers.front import solve
+    from optedge.solvers.registry import Options, list_solvers, option, register
+    from optedge.solvers.result import Result, SolverError, Status
+    from optedge.solvers.run import Run
+    from optedge.solvers.verification import Verification, verify
+    from optedge.study import Study, compare
+
+_HOME = {
+    "AccuracyCurve": "formulations.accuracy",
+    "Bound": "formulations.base",
+    "Certificate": "formulations.base",
+    "InfeasibleError": "formulations.accuracy",
+    "MakespanProblem": "formulations.makespan",
+    "Options": "solvers.registry",
+    "Problem": "formulations.base",
+    "Result": "solvers.result",
+    "Run": "solvers.run",
+    "SolverError": "solvers.result",
+    "Status": "solvers.result",
+    "Study": "study",
+    "Verification": "solvers.verification",
+    "array_field": "formulations.base",
+    "best_ratio": "formulations.accuracy",
+    "compare": "study",
+    "list_solvers": "solvers.registry",
+    "load": "files",
+    "option": "solvers.registry",
+    "read_rcmax": "files",
+    "register": "solvers.registry",
+    "save": "files",
+    "solve": "solvers.front",
+    "solve_model": "bridge",
+    "verify": "solvers.verification",
+}
+_MODULES = ("papers", "plots")
+
+__all__ = [
+    "AccuracyCurve",
+    "Bound",
+    "Certificate",
+    "InfeasibleError",
+    "MakespanProblem",
+    "Options",
+    "Problem",
+    "Result",
+    "Run",
+    "SolverError",
+    "Status",
+    "Study",
+    "Verification",
+    "array_field",
+    "best_ratio",
+    "compare",
+    "list_solvers",
+    "load",
+    "option",
+    "papers",
+    "plots",
+    "read_rcmax",
+    "register",
+    "save",
+    "solve",
+    "solve_model",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+        globals()[name] = value
+        return value
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("optedge")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

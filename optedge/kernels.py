@@ -1,0 +1,282 @@
+"""Compiled kernels: the one wrapper of numba's compiler, and the generic names that problems give.
+
+Three things stand here, and none of them imports numba before a kernel is called.
+
+* :func:`kernel` marks a function on plain arrays to be compiled at its first call and kept in a
+  cache on disk. Numba's own cache looks only at the file of the *caller*; here the cache folder is
+  named by a hash of every file of the package that holds kernels, so that an edited callee is
+  noticed wherever it stands.
+* :func:`start`, :func:`price`, :func:`apply` and :func:`descend` are the moves that a metaheuristic
+  asks of a problem. They have no body: a problem gives one for the type of its data with
+  :func:`overload`, and a kernel that calls them is compiled for that type.
+* :func:`compile_seconds` and :func:`cache_misses` tell what compilation cost in this process.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+import os
+import sys
+import threading
+import time
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Generic, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_lock = threading.RLock()
+_kernels: list[Kernel[..., Any]] = []
+_overloads: dict[tuple[str, Any], Kernel[..., Any]] = {}
+
+
+# ------------------------------------------------------------------ the wrapper
+
+
+class Kernel(Generic[P, R]):
+    """A function that numba compiles at its first call; made by :func:`kernel`.
+
+    Kernels may call kernels: inside compiled code the name stands for the compiled function.
+    """
+
+    def __init__(self, function: Callable[P, R]) -> None:
+        self.python: Callable[P, R] = function
+        functools.update_wrapper(self, function)
+        _kernels.append(self)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run the compiled function, compiling it first if these types are new."""
+        result: R = self.dispatcher(*args, **kwargs)
+        return result
+
+    @functools.cached_property
+    def dispatcher(self) -> Any:
+        """The numba dispatcher behind this kernel, made at the first use."""
+        with _lock:
+            numba = _numba()
+            before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(cache_folder())
+            try:
+                return numba.njit(cache=True, nogil=True)(self.python)
+            finally:
+                numba.config.CACHE_DIR = before
+
+    @property
+    def _numba_type_(self) -> Any:
+        # How numba asks an object met inside compiled code for its type.
+        return self.dispatcher._numba_type_
+
+
+def kernel(function: Callable[P, R]) -> Kernel[P, R]:
+    """Mark ``function`` to be compiled by numba at its first call, with a cache on disk.
+
+    Parameters
+    ----------
+    function
+        A function of arrays, numbers, NamedTuples of arrays and NumPy generators, in the subset of
+        Python that numba compiles.
+
+    Returns
+    -------
+    Kernel
+        Called like the function; ``.python`` is the plain function, for debugging.
+    """
+    return Kernel(function)
+
+
+@functools.cache
+def cache_folder() -> Path:
+    """Return the folder of this version's compiled code, named by a hash of all kernel sources.
+
+    It lies in ``NUMBA_CACHE_DIR`` if that is set, else in the user's cache folder.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        source = path.read_bytes()
+        if b"kernels" in source:  # a file with kernels imports this module
+            digest.update(source)
+    base = os.environ.get("NUMBA_CACHE_DIR") or _user_cache()
+    return Path(base) / f"optedge-{digest.hexdigest()[:16]}"
+
+
+def _user_cache() -> str:
+    if sys.platform == "win32":
+        return os.environ.get("LOCALAPPDATA") or str(Path.home())
+    return os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+
+
+# ------------------------------------------------------- what a problem gives to metaheuristics
+
+
+def start(data: Any, x: Any) -> Any:
+    """Return the state of code ``x`` ``(n_decisions,)``: what :func:`price` needs to be quick."""
+    return _plain("start", data)(data, x)
+
+
+def price(data: Any, state: Any, x: Any, i: int, k: int) -> float:
+    """Return the cost of ``x`` with decision ``i`` set to option ``k``; nothing is changed."""
+    return float(_plain("price", data)(data, state, x, i, k))
+
+
+def apply(data: Any, state: Any, x: Any, i: int, k: int) -> None:
+    """Set decision ``i`` of ``x`` to option ``k`` and bring ``state`` up to date, both in place."""
+    _plain("apply", data)(data, state, x, i, k)
+
+
+def descend(data: Any, state: Any, x: Any, choices: Any, limit: int) -> tuple[int, bool]:
+    """Improve ``x`` and ``state`` in place to a local optimum of the problem's neighbourhood.
+
+    ``choices`` (n_decisions, n_options) tells which options a decision may take. At most ``limit``
+    moves are priced. Returns how many were, and whether ``x`` is a local optimum now. A problem
+    that gives none gets :func:`reassign`.
+    """
+    priced, local = _plain("descend", data)(data, state, x, choices, limit)
+    return int(priced), bool(local)
+
+
+#: The names that :func:`overload` takes.
+GENERIC = (start, price, apply, descend)
+
+
+def overload(generic: Callable[..., Any], data: type) -> Callable[[Callable[P, R]], Kernel[P, R]]:
+    """Give ``generic`` (one of :data:`GENERIC`) a body for problems whose data is of type ``data``.
+
+    Parameters
+    ----------
+    generic
+        :func:`start`, :func:`price`, :func:`apply` or :func:`descend`.
+    data
+        The NamedTuple class of the problem's ``data``, defined at the top of an importable module.
+
+    Returns
+    -------
+    callable
+        A decorator; the function takes the same parameters as ``generic``.
+    """
+    if generic not in GENERIC:
+        raise ValueError(
+            f"{generic!r} is no generic kernel; they are start, price, apply, descend."
+        )
+
+    def give(function: Callable[P, R]) -> Kernel[P, R]:
+        wanted, given = (list(inspect.signature(f).parameters) for f in (generic, function))
+        if wanted != given:
+            raise ValueError(f"{generic.__name__} takes the parameters {wanted}, got {given}.")
+        body = kernel(function)
+        _overloads[generic.__name__, data] = body
+        return body
+
+    return give
+
+
+def gives(data: type, generic: Callable[..., Any]) -> bool:
+    """Tell whether problems with data of type ``data`` give the generic kernel."""
+    return (generic.__name__, data) in _overloads
+
+
+@kernel
+def reassign(data: Any, state: Any, x: Any, choices: Any, limit: int) -> tuple[int, bool]:
+    """Set one decision after the other to a better option until none has one.
+
+    Parameters and result as for :func:`descend`.
+    """
+    n, options = choices.shape
+    cost = price(data, state, x, 0, x[0])
+    priced, settled, i = 0, 0, 0
+    while settled < n:
+        settled += 1
+        for k in range(options):
+            if not choices[i, k] or k == x[i]:
+                continue
+            if priced == limit:
+                return priced, False
+            priced += 1
+            candidate = price(data, state, x, i, k)
+            if candidate < cost:
+                apply(data, state, x, i, k)
+                cost, settled = candidate, 0
+        i = (i + 1) % n
+    return priced, True
+
+
+def _plain(name: str, data: Any) -> Callable[..., Any]:
+    try:
+        return _overloads[name, type(data)]
+    except KeyError:
+        raise TypeError(f"{type(data).__name__} gives no kernel {name!r}.") from None
+
+
+# --------------------------------------------------------------------- numba, loaded late
+
+
+@functools.cache
+def _numba() -> Any:
+    """Import numba, teach it the generic names and listen to its compiler."""
+    import numba
+    from numba.core import event
+    from numba.extending import overload as numba_overload
+
+    for generic in GENERIC:
+        numba_overload(generic, inline="never")(_body_of(generic))
+    event.register("numba:compiler_lock", _stopwatch())
+    return numba
+
+
+def _body_of(generic: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function that numba asks for the body of ``generic`` for given types."""
+
+    def find(data: Any) -> Any:
+        given = getattr(data, "instance_class", None)
+        body: Any = _overloads.get((generic.__name__, given))
+        if body is None and generic is descend and (price.__name__, given) in _overloads:
+            body = reassign
+        return None if body is None else _bare(body.python)
+
+    # Numba matches the parameters of this function by name with those of the stub.
+    if generic is start:
+        return lambda data, x: find(data)
+    if generic is descend:
+        return lambda data, state, x, choices, limit: find(data)
+    return lambda data, state, x, i, k: find(data)
+
+
+def _bare(function: Any) -> Any:
+    """Return a copy without annotations, which numba would compare with those of the stub."""
+    return types.FunctionType(function.__code__, function.__globals__, function.__name__)
+
+
+_spent = 0.0
+
+
+def compile_seconds() -> float:
+    """Return the seconds this process has spent on compiling kernels or reading them from disk."""
+    return _spent
+
+
+def cache_misses() -> int:
+    """Return how many kernel signatures this process had to compile anew."""
+    made = [k.dispatcher for k in _kernels if "dispatcher" in vars(k)]
+    return sum(sum(d.stats.cache_misses.values()) for d in made)
+
+
+def _stopwatch() -> Any:
+    from numba.core.event import Listener
+
+    class Stopwatch(Listener):  # type: ignore[misc]
+        depth, since = 0, 0.0
+
+        def on_start(self, event: Any) -> None:
+            if self.depth == 0:
+                self.since = time.perf_counter()
+            self.depth += 1
+
+        def on_end(self, event: Any) -> None:
+            global _spent
+            self.depth -= 1
+            if self.depth == 0:
+                _spent += time.perf_counter() - self.since
+
+    return Stopwatch()

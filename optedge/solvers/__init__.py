@@ -1,0 +1,1 @@
+"""The solvers, one algorithm a file; ``registry`` and ``run`` are what all of them share."""

@@ -1,0 +1,211 @@
+"""The front door: ``solve`` makes the run, calls the solver, and trusts nothing that it says."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from optedge.formulations.base import Bound, Problem
+from optedge.solvers.registry import Options, Solver, find_solver
+from optedge.solvers.result import OPTIMAL_GAP, Result, SolverError, Status, relative_gap
+from optedge.solvers.run import Run
+
+AGREEMENT = 1e-6  # relative difference between two values of one solution
+
+
+def solve(
+    problem: Problem,
+    solver: str | Solver | Callable[..., Any],
+    *,
+    seed: int = 0,
+    time_limit: float = 60.0,
+    max_evaluations: int | None = None,
+    target_gap: float = OPTIMAL_GAP,
+    threads: int = 1,
+    callback: Callable[[Run], Any] | None = None,
+    display: bool = False,
+    start: Any = None,
+    bound: bool = True,
+    **options: Any,
+) -> Result:
+    """Run one solver on one instance and return its solution with a proved gap.
+
+    Parameters
+    ----------
+    problem
+        The instance.
+    solver
+        The name of a registered solver (``oe.list_solvers(problem)``), or a function
+        ``f(problem, run)`` that offers solutions to the run or returns one.
+    seed
+        Seed of the only source of chance, a non-negative integer. The same seed and evaluation
+        budget give the same history but for its seconds.
+    time_limit
+        Seconds that the solver may take, compilation not counted; ``inf`` for none.
+    max_evaluations
+        Candidates that it may price; None for no limit.
+    target_gap
+        The run may stop at this relative gap.
+    threads
+        Threads that HiGHS may use.
+    callback
+        Called with the run between steps; returning True stops it.
+    display
+        Whether to show a line of progress.
+    start
+        A solution to start from, for solvers that can.
+    bound
+        Whether to attach the best bound that is cheap to compute (once per instance).
+    **options
+        Options of the solver.
+
+    Returns
+    -------
+    Result
+        The best solution found, the largest proved bound and the gap between them. Ctrl-C
+        returns what was found so far.
+
+    Raises
+    ------
+    ValueError
+        If there is no solver of that name, if it declines this instance (the sentence says why),
+        or if a number is out of its range.
+    TypeError
+        If the solver is not made for this class of problem, or has no such option.
+    SolverError
+        If the solver's own value of its solution differs from the problem's by more than 1e-6, or
+        if a bound that it claims exceeds its own solution by more.
+    """
+    chosen, typed = _prepare(problem, solver, options)
+    _check_budgets(seed, time_limit, max_evaluations, target_gap, threads)
+    if start is not None and problem.violations(start):
+        raise ValueError(f"start: {problem.violations(start)[0]}")
+    attached = problem.best_cheap_bound() if bound else None
+    if "model" in chosen.needs:
+        importlib.import_module("pyomo.environ")  # half a second the first time: not the solver's
+
+    with _progress(display, chosen.name) as progress:
+        run = Run(
+            problem,
+            seed=seed,
+            time_limit=time_limit,
+            max_evaluations=max_evaluations,
+            target_gap=target_gap,
+            threads=threads,
+            callback=callback,
+            start=start,
+            attached=attached,
+            progress=progress,
+        )
+        _execute(problem, chosen, typed, run)
+    return _result(problem, chosen, typed, run, seed, attached)
+
+
+def _prepare(
+    problem: Problem, solver: str | Solver | Callable[..., Any], options: Mapping[str, Any]
+) -> tuple[Solver, Options | None]:
+    """Return solver and options if they fit the problem."""
+    if not isinstance(problem, Problem):
+        raise TypeError(f"a problem is expected, such as oe.MakespanProblem, got {problem!r}.")
+    chosen = find_solver(solver)
+    if not chosen.accepts(problem):
+        raise TypeError(f"{chosen.name} is not made for {type(problem).__name__}.")
+    typed = chosen.make_options(options)
+    declined = chosen.declines(problem, typed) if chosen.declines else None
+    if declined:
+        raise ValueError(f"{chosen.name} declines {problem.label}: {declined}")
+    return chosen, typed
+
+
+def _check_budgets(
+    seed: int, time_limit: float, max_evaluations: int | None, target_gap: float, threads: int
+) -> None:
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise ValueError(f"seed must be a non-negative integer, got {seed!r}.")
+    if not time_limit >= 0:
+        raise ValueError(f"time_limit must be a number of seconds, at least 0, got {time_limit!r}.")
+    if max_evaluations is not None and max_evaluations < 1:
+        raise ValueError(f"max_evaluations must be at least 1, got {max_evaluations!r}.")
+    if not target_gap >= 0:
+        raise ValueError(f"target_gap must be at least 0, got {target_gap!r}.")
+    if threads < 1:
+        raise ValueError(f"threads must be at least 1, got {threads!r}.")
+
+
+def _progress(display: bool, label: str) -> Any:
+    """Return a context manager that gives the run's progress hook, or None to stay silent."""
+    import contextlib
+
+    if not display:
+        return contextlib.nullcontext(None)
+    from optedge.solvers.progress import progress_line
+
+    return progress_line(label)
+
+
+def _execute(problem: Problem, solver: Solver, options: Options | None, run: Run) -> None:
+    """Call the solver; a proof that there is no solution and Ctrl-C end it early."""
+    if run.bound == math.inf:
+        run.declare_infeasible(problem.explain([]))
+        return
+    try:
+        returned = solver.run(problem, options, run)
+        if returned is not None:
+            run.evaluate(returned)
+    except KeyboardInterrupt:
+        run.stop("interrupted")
+    run.done()  # a gap that closed with the last offer
+    run.stop("converged")
+
+
+def _result(
+    problem: Problem,
+    solver: Solver,
+    options: Options | None,
+    run: Run,
+    seed: int,
+    attached: Bound | None,
+) -> Result:
+    """Recompute the objective, check the claims, and put the result together."""
+    objective = math.inf if run.solution is None else problem.objective(run.solution)
+    if run.solution is not None and not _agree(objective, run.objective):
+        raise SolverError(
+            f"{solver.name} valued its solution {run.objective!r}, the problem says {objective!r}."
+        )
+    bound = run.bound
+    if bound > objective:
+        if not _agree(bound, objective):
+            raise SolverError(f"{solver.name} claims the bound {bound!r} above {objective!r}.")
+        bound = objective
+    if run.infeasible:
+        status = Status.INFEASIBLE
+    elif run.solution is None:
+        status = Status.UNKNOWN
+    else:
+        proved = relative_gap(objective, bound) <= OPTIMAL_GAP
+        status = Status.OPTIMAL if proved else Status.FEASIBLE
+    seconds = 0.0 if attached is None else attached.seconds
+    return Result(
+        problem=problem,
+        solver=solver.name,
+        status=status,
+        stop_reason=run.stop_reason,
+        objective=objective,
+        bound=bound,
+        proof=run.proof,
+        solution=run.solution,
+        certificate=run.certificate,
+        runtime=run.seconds,
+        evaluations=run.evaluations,
+        seed=seed,
+        options={} if options is None else dataclasses.asdict(options),
+        history=run.history,
+        info={**run.info, "compile_seconds": run.compile_seconds, "bound_seconds": seconds},
+    )
+
+
+def _agree(a: float, b: float) -> bool:
+    return a == b or abs(a - b) <= AGREEMENT * max(abs(a), abs(b), 1e-9)

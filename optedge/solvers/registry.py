@@ -1,0 +1,317 @@
+"""The register of solvers: a name, an algorithm, typed options, what it accepts and guarantees."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import importlib
+import inspect
+import math
+import pkgutil
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
+
+from optedge.formulations.base import Problem
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+KINDS = ("exact", "approximation", "heuristic", "metaheuristic", "own")
+
+
+# ---------------------------------------------------------------------------- options
+
+
+def option(
+    default: Any,
+    help: str,
+    *,
+    low: float = -math.inf,
+    high: float = math.inf,
+    above: float = -math.inf,
+    below: float = math.inf,
+    choices: tuple[str, ...] = (),
+) -> Any:
+    """Declare one option of a solver.
+
+    Parameters
+    ----------
+    default
+        Its value unless given.
+    help
+        One line, shown by ``optedge solvers`` and in error messages.
+    low, high, above, below
+        The range: inclusive and exclusive ends.
+    choices
+        The strings allowed.
+    """
+    metadata = dict(help=help, low=low, high=high, above=above, below=below, choices=choices)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """Base of the options of a solver: checks types and ranges when it is made.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an option is of the wrong type or out of its range; the sentence names it.
+    """
+
+    def __post_init__(self) -> None:
+        hints = get_type_hints(type(self))
+        for field in dataclasses.fields(self):
+            value, hint = getattr(self, field.name), hints[field.name]
+            if hint is float and isinstance(value, int) and not isinstance(value, bool):
+                value = float(value)
+                object.__setattr__(self, field.name, value)
+            allowed = getattr(hint, "__args__", (hint,))  # the members of a union
+            right = isinstance(value, allowed) and (bool in allowed or not isinstance(value, bool))
+            if not right:
+                names = " or ".join(getattr(t, "__name__", str(t)) for t in allowed)
+                raise TypeError(f"option {field.name} must be {names}, got {value!r}.")
+            _check_range(field, value)
+
+
+def _check_range(field: dataclasses.Field[Any], value: Any) -> None:
+    limits = field.metadata
+    if not limits or value is None:
+        return
+    if limits["choices"] and value not in limits["choices"]:
+        raise ValueError(f"option {field.name} must be one of {limits['choices']}, got {value!r}.")
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        inside = limits["low"] <= value <= limits["high"]
+        if not (inside and limits["above"] < value < limits["below"]):
+            raise ValueError(f"option {field.name} must be {range_text(limits)}, got {value!r}.")
+
+
+def range_text(limits: Mapping[str, Any]) -> str:
+    """Return the range of an option in words, empty if there is none."""
+    if limits.get("choices"):
+        return " | ".join(limits["choices"])
+    parts = []
+    for end, word in (("low", "at least"), ("above", "above")):
+        if limits.get(end, -math.inf) > -math.inf:
+            parts.append(f"{word} {limits[end]:g}")
+    for end, word in (("high", "at most"), ("below", "below")):
+        if limits.get(end, math.inf) < math.inf:
+            parts.append(f"{word} {limits[end]:g}")
+    return " and ".join(parts)
+
+
+# ---------------------------------------------------------------------------- solvers
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Solver:
+    """A registered algorithm.
+
+    Parameters
+    ----------
+    name
+        The string given to :func:`optedge.solve`.
+    function
+        ``f(problem, run)``, or ``f(problem, options, run)`` if there is an options class. It
+        offers solutions to the run, or returns one.
+    options
+        Its options class; None if it has no options.
+    problems
+        The problem classes that it is for; None if any that offers what it needs.
+    needs
+        What a problem must offer: some of ``code``, ``partial``, ``moves``, ``model``.
+    kind
+        ``exact``, ``approximation``, ``heuristic``, ``metaheuristic`` or ``own`` (a user's).
+    guarantee
+        What it promises, in words or as a formula; ``"none"`` if nothing.
+    source
+        Where the algorithm comes from.
+    deterministic
+        Whether the seed has no influence.
+    declines
+        ``f(problem, options) -> sentence or None``: why it will not take this instance.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    options: type[Options] | None = None
+    problems: tuple[type[Problem], ...] | None = None
+    needs: frozenset[str] = frozenset()
+    kind: str = "own"
+    guarantee: str = "none"
+    source: str = ""
+    deterministic: bool = False
+    declines: Callable[[Any, Any], str | None] | None = None
+
+    def accepts(self, problem: Problem) -> bool:
+        """Tell whether the solver is made for problems of this kind."""
+        offered = problem.offers | ({"model"} if problem.kinds else set())
+        return self.needs <= offered and (
+            self.problems is None or isinstance(problem, self.problems)
+        )
+
+    @property
+    def option_names(self) -> list[str]:
+        """The names of its options."""
+        return [] if self.options is None else [f.name for f in dataclasses.fields(self.options)]
+
+    def make_options(self, given: Mapping[str, Any]) -> Options | None:
+        """Return the typed options; TypeError naming the valid ones for an unknown name."""
+        unknown = [name for name in given if name not in self.option_names]
+        if unknown:
+            known = ", ".join(self.option_names) or "none"
+            raise TypeError(f"{self.name} has no option {unknown[0]!r}; its options: {known}.")
+        return None if self.options is None else self.options(**given)
+
+    def run(self, problem: Problem, options: Options | None, run: Any) -> Any:
+        """Call the algorithm."""
+        if self.options is None:
+            return self.function(problem, run)
+        return self.function(problem, options, run)
+
+    @functools.cached_property
+    def source_hash(self) -> str:
+        """A hash of the algorithm's source: of its whole file, or of a notebook's function."""
+        try:
+            module = inspect.getmodule(self.function)
+            path = getattr(module, "__file__", None)
+            if path is not None and getattr(module, "__name__", "") != "__main__":
+                text = Path(path).read_text(encoding="utf-8")
+            else:
+                text = inspect.getsource(self.function)
+        except (OSError, TypeError):  # typed at a prompt: the code object is all there is
+            code = self.function.__code__
+            text = repr((code.co_code, code.co_consts, code.co_names))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+_solvers: dict[str, Solver] = {}
+
+
+def register(
+    name: str,
+    *,
+    options: type[Options] | None = None,
+    problems: Iterable[type[Problem]] | None = None,
+    needs: Iterable[str] = (),
+    kind: str = "own",
+    guarantee: str = "none",
+    source: str = "",
+    deterministic: bool = False,
+    declines: Callable[[Any, Any], str | None] | None = None,
+) -> Callable[[F], F]:
+    """Give a solver function a name for :func:`optedge.solve`.
+
+    Parameters are those of :class:`Solver`; the function itself is returned unchanged.
+
+    Raises
+    ------
+    ValueError
+        If the name belongs to another function already, or the kind is unknown.
+
+    Examples
+    --------
+    >>> import optedge as oe
+    >>> @oe.register("all-on-the-first", deterministic=True)
+    ... def first(problem, run):
+    ...     return [0] * problem.n_tasks
+    """
+    if kind not in KINDS:
+        raise ValueError(f"kind must be one of {KINDS}, got {kind!r}.")
+
+    def enter(function: F) -> F:
+        known = _solvers.get(name)
+        if known is not None and _identity(known.function) != _identity(function):
+            raise ValueError(f"there is a solver {name!r} already, in {known.function.__module__}.")
+        _solvers[name] = Solver(
+            name=name,
+            function=function,
+            options=options,
+            problems=None if problems is None else tuple(problems),
+            needs=frozenset(needs),
+            kind=kind,
+            guarantee=guarantee,
+            source=source,
+            deterministic=deterministic,
+            declines=declines,
+        )
+        return function
+
+    return enter
+
+
+def _identity(function: Callable[..., Any]) -> tuple[str, str]:
+    # A cell of a notebook may be run twice.
+    return function.__module__, function.__qualname__
+
+
+@functools.cache
+def _load_all() -> None:
+    """Import every module of this package, so that its solvers are registered."""
+    import optedge.solvers as package
+
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"{package.__name__}.{module.name}")
+
+
+def all_solvers() -> list[Solver]:
+    """Return every registered solver, sorted by name."""
+    _load_all()
+    return [_solvers[name] for name in sorted(_solvers)]
+
+
+def find_solver(solver: str | Solver | Callable[..., Any]) -> Solver:
+    """Return the solver meant by a name, a registered function or any ``f(problem, run)``.
+
+    Raises
+    ------
+    ValueError
+        If there is no solver of that name; the choices are listed.
+    TypeError
+        If ``solver`` is none of these.
+    """
+    if isinstance(solver, Solver):
+        return solver
+    _load_all()
+    if isinstance(solver, str):
+        if solver not in _solvers:
+            choices = ", ".join(sorted(_solvers))
+            raise ValueError(f"there is no solver {solver!r}; the choices are {choices}.")
+        return _solvers[solver]
+    if not callable(solver):
+        raise TypeError(f"a solver is a name or a function of (problem, run), got {solver!r}.")
+    for known in _solvers.values():
+        if known.function is solver:
+            return known
+    name = getattr(solver, "__name__", type(solver).__name__)
+    if name in _solvers:
+        name = f"{name} (own)"
+    return Solver(name=name, function=solver)
+
+
+def list_solvers(problem: Problem | None = None) -> pd.DataFrame:
+    """Return the solvers that accept ``problem`` (all for None) as a table.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a solver: name, kind, guarantee, source, options.
+    """
+    import pandas as pd
+
+    listed = [s for s in all_solvers() if problem is None or s.accepts(problem)]
+    rows = [
+        {
+            "name": s.name,
+            "kind": s.kind,
+            "guarantee": s.guarantee,
+            "source": s.source,
+            "options": ", ".join(s.option_names),
+        }
+        for s in listed
+    ]
+    return pd.DataFrame(rows, columns=["name", "kind", "guarantee", "source", "options"])
