@@ -1,0 +1,145 @@
+"""Simulated annealing on codes: the Metropolis rule, geometric cooling, restarts."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+
+from optedge.formulations.base import BoolArray, IntArray
+from optedge.kernels import apply, kernel, price, start
+from optedge.solvers.code import descent, draw_option, first_code, offer_code, option_table
+from optedge.solvers.registry import Options, option, register
+from optedge.solvers.run import Run
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AnnealingOptions(Options):
+    """Options of ``annealing``; temperatures are relative to the cost of the first code."""
+
+    start_temperature: float = option(1e-3, "temperature of the first stage", above=0)
+    end_temperature: float = option(1e-7, "temperature at which a cooling ends", above=0)
+    cooling: float = option(0.95, "factor from one stage to the next", above=0, below=1)
+    moves: int = option(2_000_000, "moves of one cooling, unless max_evaluations is given", low=1)
+    polish: bool = option(True, "whether the problem's descent follows each cooling")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.end_temperature > self.start_temperature:
+            raise ValueError("option end_temperature must not exceed start_temperature.")
+
+    @property
+    def stages(self) -> int:
+        """Number of temperatures of one cooling."""
+        ratio = self.end_temperature / self.start_temperature
+        return 1 + math.ceil(math.log(ratio) / math.log(self.cooling) - 1e-9)
+
+
+@register(
+    "annealing",
+    options=AnnealingOptions,
+    needs=("code", "moves"),
+    kind="metaheuristic",
+    source="Kirkpatrick, Gelatt, Vecchi, Science 220 (1983)",
+)
+def anneal(problem: Any, options: AnnealingOptions, run: Run) -> None:
+    """Reassign one random decision a move; accept it with probability min(1, exp(-delta / T)).
+
+    A cooling is followed by the problem's descent; while a budget is left the next cooling starts
+    from the best code. With ``max_evaluations`` one cooling uses nine tenths of the budget.
+    """
+    data, choices = problem.data, problem.choices
+    table, counts = option_table(choices)
+    best = first_code(problem, run)
+    scale = _scale(problem, run, best)
+    budget = options.moves
+    if run.max_evaluations is not None:
+        budget = run.evaluations_left * 9 // 10 if options.polish else run.evaluations_left
+    moves = max(1, budget // options.stages)
+    movable = np.flatnonzero(counts > 1)
+
+    while not run.done() and movable.size:
+        x = best.copy()
+        temperature = options.start_temperature * scale
+        for _ in range(options.stages):
+            left = min(moves, run.evaluations_left)
+            while left > 0 and not run.done():
+                take = min(left, problem.moves_per_chunk)
+                priced = _metropolis(
+                    data, x, best, movable, table, counts, temperature, take, run.rng
+                )
+                offer_code(problem, run, best, priced)
+                left -= take
+            if run.done():
+                break
+            temperature *= options.cooling
+        if options.polish and not run.done():
+            _polish(problem, data, best, choices, run)
+
+
+def _scale(problem: Any, run: Run, code: IntArray) -> float:
+    """Return the cost that temperatures are relative to."""
+    if math.isfinite(run.objective):
+        return abs(run.objective) or 1.0
+    data = problem.data
+    cost = abs(_cost(data, code))
+    return cost if 0 < cost < math.inf else 1.0
+
+
+def _polish(problem: Any, data: Any, best: IntArray, choices: BoolArray, run: Run) -> None:
+    """Descend from the best code until it is a local optimum or the run is over."""
+    local = False
+    limit = 8 * problem.moves_per_chunk
+    while not local and not run.done():
+        take = min(limit, run.evaluations_left)
+        priced, local = descent(data, best, choices, take)
+        offer_code(problem, run, best, priced)
+        if priced == 0 and not local:
+            if take < limit:
+                return
+            limit *= 4
+
+
+@kernel
+def _cost(data: Any, x: IntArray) -> float:
+    return price(data, start(data, x), x, 0, x[0])
+
+
+@kernel
+def _metropolis(
+    data: Any,
+    x: IntArray,
+    best: IntArray,
+    movable: IntArray,
+    table: IntArray,
+    counts: IntArray,
+    temperature: float,
+    moves: int,
+    rng: np.random.Generator,
+) -> int:
+    """Try ``moves`` moves at one temperature; return how many were priced.
+
+    ``x`` moves on, ``best`` keeps the best code. A draw of the option that stands is no
+    move. The state is built anew here, so that rounding errors do not add up over chunks.
+    """
+    state = start(data, x)
+    cost = price(data, state, x, 0, x[0])
+    best_cost = price(data, start(data, best), best, 0, best[0])
+    priced = 0
+    for _ in range(moves):
+        i = movable[int(rng.random() * movable.size)]
+        k = draw_option(table, counts, i, rng)
+        if k == x[i]:
+            continue
+        priced += 1
+        candidate = price(data, state, x, i, k)
+        worse = candidate - cost
+        if worse <= 0.0 or rng.random() < math.exp(-worse / temperature):
+            apply(data, state, x, i, k)
+            cost = candidate
+            if cost < best_cost:
+                best_cost = cost
+                best[:] = x
+    return priced
