@@ -317,7 +317,7 @@ class Problem:
             return None
         largest = max(b.value for b in found)
         # The simplest among equals; two ways to the same number differ in its last digits.
-        best = next(b for b in found if b.value >= largest - 1e-12 * abs(largest))
+        best = next(b for b in found if math.isclose(b.value, largest, rel_tol=1e-12))
         return dataclasses.replace(best, seconds=sum(b.seconds for b in found))
 
     def certify(self, certificate: Certificate) -> float:

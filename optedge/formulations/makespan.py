@@ -421,6 +421,11 @@ class MakespanProblem(Problem):
         """Return the code of a solution."""
         return np.array(x, dtype=np.int64)
 
+    def start_code(self) -> IntArray | None:
+        """Return the longest-first schedule for searches to start from; None if memory stops it."""
+        x = moves.longest_first(self)
+        return x if (x >= 0).all() else None
+
     def partial(self, code: IntArray, i: int) -> FloatArray:
         """Return the completion time of task ``i`` on each server, given the tasks before it.
 

@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,7 @@ from optedge.formulations.base import (
     IntArray,
     simplex_weights,
 )
-from optedge.formulations.makespan_moves import SLACK, MakespanData, longest_first_makespan
+from optedge.formulations.makespan_moves import SLACK, longest_first_makespan
 from optedge.kernels import kernel
 
 if TYPE_CHECKING:
@@ -339,20 +340,27 @@ class Deadline:
     certificate: Certificate | None
 
 
-def deadline(problem: MakespanProblem) -> Deadline:
+def deadline(problem: MakespanProblem, time_limit: float | None = None) -> Deadline:
     r"""Find T* by bisection over the ends of single pairs, with O(log(nm)) linear programs.
 
     Let :math:`e_1 < e_2 < \dots` be the distinct values :math:`r_j + v_{ij}` and :math:`W_k` the
     optimum of the linear program over the pairs that end by :math:`e_k`; it does not increase
     in k. Then :math:`T^* = \min_k \max(W_k, e_k)`, which is :math:`\min(W_{k-1}, e_k)` at the first
     k with :math:`W_k \le e_k`. No tolerance on T is needed.
+
+    Raises
+    ------
+    TimeoutError
+        If ``time_limit`` (seconds, for all programs together) passes.
     """
+    ends_at = None if time_limit is None else time.perf_counter() + time_limit
     points = np.unique((problem.ready + problem.times)[problem.eligible])
     solved: dict[int, LinearProgram] = {}
 
     def at(k: int) -> LinearProgram:
         if k not in solved:
-            solved[k] = solve_lp(problem, float(points[k]))
+            left = None if ends_at is None else max(0.0, ends_at - time.perf_counter())
+            solved[k] = solve_lp(problem, float(points[k]), time_limit=left)
         return solved[k]
 
     # The full program bounds e_k from below; beyond a known schedule W_k <= e_k must hold.
@@ -390,10 +398,10 @@ def deadline_bound(problem: MakespanProblem) -> Bound:
     return Bound("T*", found.value, found.certificate, info={"linear_programs": found.solves})
 
 
-def cached_deadline(problem: MakespanProblem) -> Deadline:
+def cached_deadline(problem: MakespanProblem, time_limit: float | None = None) -> Deadline:
     """Return :func:`deadline` of the instance, computed once."""
     if "_deadline" not in problem.__dict__:
-        problem.__dict__["_deadline"] = deadline(problem)
+        problem.__dict__["_deadline"] = deadline(problem, time_limit)
     found: Deadline = problem.__dict__["_deadline"]
     return found
 
@@ -402,44 +410,79 @@ def cached_deadline(problem: MakespanProblem) -> Deadline:
 
 
 @kernel
-def _cheapest(data: MakespanData, weights: FloatArray) -> tuple[float, FloatArray]:
-    """Return the dual value of ``weights`` and the load of each server where it is cheapest."""
-    n, m = data.times.shape
-    load = data.ready.copy()
-    value = (weights * data.ready).sum()
-    for i in range(n):
+def _cheapest(
+    times: FloatArray, servers: IntArray, counts: IntArray, ready: FloatArray, weights: FloatArray
+) -> tuple[float, FloatArray]:
+    """Return the dual value of ``weights`` and the load of each server where it is cheapest.
+
+    Row i of ``times`` and ``servers`` holds the ``counts[i]`` pairs of task i.
+    """
+    load = ready.copy()
+    value = (weights * ready).sum()
+    for i in range(times.shape[0]):
         best, where = np.inf, 0
-        for j in range(m):
-            cost = weights[j] * data.times[i, j]
+        for k in range(counts[i]):
+            cost = weights[servers[i, k]] * times[i, k]
             if cost < best:
-                best, where = cost, j
+                best, where = cost, k
         value += best
-        load[where] += data.times[i, where]
+        load[servers[i, where]] += times[i, where]
     return value, load
 
 
-def prices_bound(problem: MakespanProblem, steps: int = 60) -> Bound:
+@kernel
+def _cheapest_dense(
+    times: FloatArray, ready: FloatArray, weights: FloatArray
+) -> tuple[float, FloatArray]:
+    """Do the same where most pairs are allowed; ``times`` is ``inf`` elsewhere."""
+    load = ready.copy()
+    value = (weights * ready).sum()
+    for i in range(times.shape[0]):
+        best, where = np.inf, 0
+        for j in range(ready.size):
+            cost = weights[j] * times[i, j]
+            if cost < best:
+                best, where = cost, j
+        value += best
+        load[where] += times[i, where]
+    return value, load
+
+
+def _evaluator(problem: MakespanProblem) -> Callable[[FloatArray], tuple[float, FloatArray]]:
+    """Return the function from weights to dual value and loads that suits the instance."""
+    times, counts = problem.data.times, problem.eligible.sum(axis=1)
+    width = int(counts.max())
+    if 4 * width > problem.n_servers:
+        return lambda weights: _cheapest_dense(times, problem.ready, weights)
+    servers = np.zeros((problem.n_tasks, width), np.int64)
+    task, server = np.nonzero(problem.eligible)
+    servers[task, np.arange(task.size) - np.repeat(np.cumsum(counts) - counts, counts)] = server
+    short = np.take_along_axis(times, servers, axis=1)
+    return lambda weights: _cheapest(short, servers, counts, problem.ready, weights)
+
+
+def prices_bound(problem: MakespanProblem, entries: int = 2 * 10**9) -> Bound:
     """Return the bound of weights found by multiplicative subgradient steps; memory is ignored.
 
     The start, the inverse of a server's mean time, is optimal for servers that differ by speed
-    only and that every task can use.
+    only and that every task can use. About ``entries`` pairs are looked at in all, in at most
+    2000 steps; it ends early when 100 steps gain nothing.
     """
-    data = problem.data
-    usable = np.isfinite(data.times)
-    totals = np.where(usable, data.times, 0).sum(axis=0)
-    means = totals / np.maximum(usable.sum(axis=0), 1)
+    evaluate = _evaluator(problem)
+    pairs = int(problem.eligible.sum())
+    totals = np.where(problem.eligible, problem.times, 0).sum(axis=0)
+    means = totals / np.maximum(problem.eligible.sum(axis=0), 1)
     weights = np.where(means > 0, 1 / np.where(means > 0, means, 1), 0.0)
     weights = weights / weights.sum() if weights.any() else np.full(means.size, 1 / means.size)
     best_value, best_weights, since = -math.inf, weights, 0
-    for step in range(steps):
+    for step in range(min(2000, max(10, entries // pairs))):
         # A server of weight zero would draw every task for nothing.
-        value, load = _cheapest(data, np.maximum(weights, 1e-12))
+        value, load = evaluate(np.maximum(weights, 1e-12))
+        since += 1
         if value > best_value * (1 + 1e-9) or step == 0:
             best_value, best_weights, since = value, weights, 0
-        else:
-            since += 1
-            if since == 10:
-                break
+        if since == 100 or load.max() == 0:
+            break
         rate = 0.5 / math.sqrt(1 + step)
         weights = weights * np.exp(rate * (load / load.max() - 1))
         weights = weights / weights.sum()

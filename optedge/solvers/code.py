@@ -72,11 +72,14 @@ def place_in_order(problem: Any) -> IntArray | None:
 def first_code(problem: Any, run: Run) -> IntArray:
     """Return a code to start a search from, and offer it.
 
-    The run's ``start`` if there is one, else the greedy code, else a random one.
+    The run's ``start`` if there is one; else the problem's ``start_code``, where it has such a rule
+    of its own; else the greedy code, else a random one.
     """
     code: IntArray | None = None
     if run.start is not None:
         code = problem.encode(run.start)
+    elif hasattr(problem, "start_code"):
+        code = problem.start_code()
     elif "partial" in problem.offers:
         code = place_in_order(problem)
     if code is None:

@@ -36,7 +36,7 @@ def search_locally(problem: Any, options: LocalSearchOptions, run: Run) -> None:
     """Descend; draw a few decisions anew, descend again, and keep what is no worse.
 
     The descent is the problem's own (makespan: shifts and swaps with a busiest server), or else
-    single reassignments. It starts from ``start``, the greedy code or a random one.
+    single reassignments. It starts from ``start``, or from a rule of the problem.
     """
     data, choices = problem.data, problem.choices
     table, counts = option_table(choices)

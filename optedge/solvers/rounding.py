@@ -97,8 +97,13 @@ def lenstra_shmoys_tardos(problem: MakespanProblem, run: Run) -> None:
 
 
 def raise_deadline(problem: MakespanProblem, run: Run) -> tuple[FloatArray, Certificate] | None:
-    """Return the vertex at T* with its certificate, T* raised; None if there is no schedule."""
-    deadline = cached_deadline(problem)
+    """Return the vertex at T* with its certificate, T* raised; None if time is up."""
+    limit = run.time_left if math.isfinite(run.time_left) else None
+    try:
+        deadline = cached_deadline(problem, limit)
+    except TimeoutError:
+        run.stop("time_limit")
+        return None
     run.info["linear_programs"] = deadline.solves
     if deadline.certificate is None:
         return None
