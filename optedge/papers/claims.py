@@ -1,0 +1,79 @@
+"""What ``reproduce`` of every paper returns: a row a claim, with its tables and figures."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+Verdict = Literal["reproduces", "differs", "cannot be checked"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Claim:
+    """One published statement and what we find.
+
+    Parameters
+    ----------
+    claim, where
+        What the paper says, and where.
+    published, ours
+        Its number and ours, as text.
+    verdict
+        ``"reproduces"``, ``"differs"`` or ``"cannot be checked"``.
+    reason
+        Why, where it differs or cannot be checked.
+    """
+
+    claim: str
+    where: str
+    published: str
+    ours: str
+    verdict: Verdict
+    reason: str = ""
+
+
+class Attachments(dict[str, Any]):
+    """A dict that pandas does not copy at every operation on the table that it hangs on."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Attachments:
+        return self
+
+
+def claims_table(
+    claims: Iterable[Claim],
+    tables: Mapping[str, pd.DataFrame] | None = None,
+    figures: Mapping[str, Callable[[], Figure]] | None = None,
+) -> pd.DataFrame:
+    """Return the claims as a table; ``attrs["tables"]`` and ``attrs["figures"]`` hang on it.
+
+    Parameters
+    ----------
+    claims
+        One a row.
+    tables
+        Name to the table behind some of the claims.
+    figures
+        Name to a function without arguments that draws it.
+    """
+    import pandas as pd
+
+    columns = [field.name for field in dataclasses.fields(Claim)]
+    table = pd.DataFrame([dataclasses.asdict(c) for c in claims], columns=columns)
+    table.attrs["tables"] = Attachments(tables or {})
+    table.attrs["figures"] = Attachments(figures or {})
+    return table
+
+
+def check_parts(parts: Iterable[str] | None, known: Iterable[str]) -> list[str]:
+    """Return the parts asked for, all for None; ValueError naming the choices for another one."""
+    known = list(known)
+    wanted = known if parts is None else list(parts)
+    for part in wanted:
+        if part not in known:
+            raise ValueError(f"there is no part {part!r}; the parts are {', '.join(known)}.")
+    return wanted

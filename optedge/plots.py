@@ -1,0 +1,169 @@
+"""Figures, with matplotlib; each function takes ``ax=None`` and returns the Axes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from optedge.formulations.base import Problem
+from optedge.solvers.result import Result
+from optedge.statistics import anytime_gaps, performance_profile
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from optedge.study import Study
+
+FLOOR = 1e-8  # gaps below are drawn here: a logarithmic axis has no zero
+LABELLED = 60  # bars of a Gantt chart that still get a label
+
+
+def _axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
+    if ax is not None:
+        return ax
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(figsize=size, layout="constrained")[1]
+
+
+def gantt(problem: Problem, x: Any, ax: Axes | None = None, *, bound: float | None = None) -> Axes:
+    """Draw a schedule: a lane a server, a bar a task, the objective and a bound as lines.
+
+    Parameters
+    ----------
+    problem, x
+        The instance and a feasible solution.
+    ax
+        Where to draw; a new figure by default.
+    bound
+        A proved lower bound to draw, in seconds.
+    """
+    lanes = problem.lanes(x)
+    ax = _axes(ax, (8, 0.8 + 0.38 * len(lanes)))
+    bars = sum(len(lane.bars) for lane in lanes)
+    colours = [f"C{k}" for k in (0, 2, 4, 5, 9)]
+    for row, lane in enumerate(lanes):
+        spans = [(start, length) for start, length, _ in lane.bars]
+        fill = [colours[k % len(colours)] for k in range(len(spans))]
+        edge = 0.5 if bars <= 20 * LABELLED else 0.0
+        ax.broken_barh(
+            spans, (row - 0.4, 0.8), facecolors=fill, alpha=0.75, edgecolor="white", linewidth=edge
+        )
+        if bars <= LABELLED:
+            for start, length, label in lane.bars:
+                ax.text(start + length / 2, row, label, ha="center", va="center", fontsize=8)
+    objective = problem.objective(x)
+    ax.axvline(objective, color="black", linewidth=1.2, label=f"objective {objective:.6g}")
+    if bound is not None and math.isfinite(bound):
+        ax.axvline(bound, color="C3", linestyle="--", linewidth=1.2, label=f"bound {bound:.6g}")
+    ax.set_yticks(range(len(lanes)), [lane.label for lane in lanes])
+    ax.invert_yaxis()
+    ax.set_xlabel(f"time ({problem.unit})")
+    ax.set_xlim(0, 1.02 * objective)
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
+    return ax
+
+
+def loads(problem: Any, x: Any, ax: Axes | None = None, *, bound: float | None = None) -> Axes:
+    """Draw when each server is done, as bars; the bound as a line."""
+    done = problem.loads(x)
+    ax = _axes(ax, (6, 3.5))
+    ax.bar(range(done.size), done, color="C0")
+    if bound is not None and math.isfinite(bound):
+        ax.axhline(bound, color="C3", linestyle="--", label=f"bound {bound:.6g} {problem.unit}")
+        ax.legend(frameon=False, loc="lower right")
+    ax.set_xlabel("server")
+    ax.set_ylabel(f"done at ({problem.unit})")
+    return ax
+
+
+def gaps(study: Study, ax: Axes | None = None) -> Axes:
+    """Draw the gap of every run to the best proved bound, a row a solver, medians as bars.
+
+    The axis is logarithmic in percent; what is at or below 1e-6 % stands on its left edge. Runs
+    without a solution are counted behind the label of their solver.
+    """
+    runs = study.runs[study.runs["status"] != "SKIPPED"]
+    table = study.summary()
+    ran = table["runs"] + table["errors"] > 0
+    labels = [str(label) for label in table[ran]["solver"]][::-1]
+    ax = _axes(ax, (7, 0.8 + 0.32 * len(labels)))
+    names = []
+    for row, label in enumerate(labels):
+        found = runs[(runs["solver"] == label)]
+        values = found["gap_to_best"].to_numpy(dtype=float)
+        missing = int(np.isinf(values).sum())
+        names.append(f"{label} ({missing} without solution)" if missing else label)
+        values = 100 * np.maximum(values[np.isfinite(values)], FLOOR)
+        if values.size:
+            ax.plot(values, np.full(values.size, row), "o", color="C0", alpha=0.4, markersize=5)
+            ax.plot(np.median(values), row, "|", color="C3", markersize=14, markeredgewidth=2)
+    ax.set_xscale("log")
+    ax.set_xlim(left=100 * FLOOR * 0.7)
+    ax.set_yticks(range(len(labels)), names)
+    ax.set_xlabel("gap to the best proved bound (%); median in red")
+    ax.grid(axis="x", alpha=0.3)
+    return ax
+
+
+def convergence(runs: Study | Iterable[Result], ax: Axes | None = None) -> Axes:
+    """Draw gap over time for the runs on one instance: the median over seeds, with their range.
+
+    Parameters
+    ----------
+    runs
+        A study, or results; those on the first instance are drawn.
+    ax
+        Where to draw.
+
+    Raises
+    ------
+    ValueError
+        If no run found a solution.
+    """
+    results = list(runs if isinstance(runs, Iterable) else runs.results)
+    results = [r for r in results if r.problem.key == results[0].problem.key and r.history.size]
+    results = [r for r in results if math.isfinite(r.objective)]
+    if not results:
+        raise ValueError("no run found a solution: there is nothing to draw.")
+    bound = max(r.bound for r in results)
+    ax = _axes(ax, (7, 4))
+    last = max(r.runtime for r in results)
+    grid = np.geomspace(min(1e-4, last / 2), last, 400)
+    for k, label in enumerate(dict.fromkeys(r.solver for r in results)):
+        gap = anytime_gaps([r for r in results if r.solver == label], grid, bound)
+        gap = 100 * np.maximum(gap, FLOOR)
+        middle = np.median(gap, axis=0)
+        shown = np.isfinite(middle)
+        ax.plot(grid[shown], middle[shown], color=f"C{k}", label=label)
+        low, high = gap.min(axis=0)[shown], gap.max(axis=0)[shown]
+        ax.fill_between(grid[shown], low, high, color=f"C{k}", alpha=0.2, linewidth=0)
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.set_xlabel("time (s)")
+    ax.set_ylabel("gap to the best proved bound (%)")
+    ax.grid(alpha=0.3)
+    ax.legend(frameon=False)
+    return ax
+
+
+def profile(study: Study, ax: Axes | None = None) -> Axes:
+    """Draw the share of runs within a factor of the best proved bound, a curve a solver."""
+    ax = _axes(ax, (7, 4))
+    curves = performance_profile(study)
+    last = max((factors[-1] for factors, _ in curves.values() if factors.size), default=1.0)
+    last = 1 + 1.1 * max(last - 1, 1e-6)
+    for label, (factors, shares) in curves.items():
+        if factors.size:
+            excess = np.maximum(100 * (np.append(factors, last) - 1), 100 * FLOOR)
+            ax.step(excess, np.append(shares, shares[-1]), where="post", label=label)
+    ax.set_xscale("log")
+    ax.set_ylim(0, 1.02)
+    ax.set_xlabel("excess over the best proved bound, at most (%)")
+    ax.set_ylabel("share of runs")
+    ax.grid(alpha=0.3)
+    ax.legend(frameon=False, fontsize=8)
+    return ax
