@@ -91,15 +91,32 @@ def kernel(function: Callable[P, R]) -> Kernel[P, R]:
 def cache_folder() -> Path:
     """Return the folder of this version's compiled code, named by a hash of all kernel sources.
 
-    It lies in ``NUMBA_CACHE_DIR`` if that is set, else in the user's cache folder.
+    It lies in ``NUMBA_CACHE_DIR`` if that is set, else in the user's cache folder. The files of a
+    user's own overloads count too.
     """
     digest = hashlib.sha256()
     for path in sorted(Path(__file__).parent.rglob("*.py")):
         source = path.read_bytes()
         if b"kernels" in source:  # a file with kernels imports this module
             digest.update(source)
+    for body in sorted(_users_bodies(), key=lambda k: (k.__module__, k.python.__name__)):
+        digest.update(_source_of(body.python))
     base = os.environ.get("NUMBA_CACHE_DIR") or _user_cache()
     return Path(base) / f"optedge-{digest.hexdigest()[:16]}"
+
+
+def _users_bodies() -> list[Kernel[..., Any]]:
+    """Return the overloads that stand outside of the package: a cached caller depends on them."""
+    package = __name__.partition(".")[0]
+    return [k for k in _overloads.values() if k.__module__.partition(".")[0] != package]
+
+
+def _source_of(function: Any) -> bytes:
+    """Return the whole file of a function, or its compiled form where it was typed in."""
+    try:
+        return Path(function.__code__.co_filename).read_bytes()
+    except OSError:
+        return repr((function.__code__.co_code, function.__code__.co_consts)).encode()
 
 
 def _user_cache() -> str:
@@ -167,6 +184,10 @@ def overload(generic: Callable[..., Any], data: type) -> Callable[[Callable[P, R
             raise ValueError(f"{generic.__name__} takes the parameters {wanted}, got {given}.")
         body = kernel(function)
         _overloads[generic.__name__, data] = body
+        if body in _users_bodies():  # the cache folder changes, and with it every compiled caller
+            cache_folder.cache_clear()
+            for made in _kernels:
+                vars(made).pop("dispatcher", None)
         return body
 
     return give

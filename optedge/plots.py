@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from optedge.formulations.base import Problem
-from optedge.solvers.result import Result
+from optedge.solvers.result import OPTIMAL_GAP, Result
 from optedge.statistics import anytime_gaps, performance_profile
 
 if TYPE_CHECKING:
@@ -29,7 +30,13 @@ def _axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
     return plt.subplots(figsize=size, layout="constrained")[1]
 
 
-def gantt(problem: Problem, x: Any, ax: Axes | None = None, *, bound: float | None = None) -> Axes:
+def gantt(
+    problem: Problem,
+    x: Any,
+    ax: Axes | None = None,
+    *,
+    bound: float | Mapping[str, float] | None = None,
+) -> Axes:
     """Draw a schedule: a lane a server, a bar a task, the objective and a bound as lines.
 
     Parameters
@@ -39,7 +46,7 @@ def gantt(problem: Problem, x: Any, ax: Axes | None = None, *, bound: float | No
     ax
         Where to draw; a new figure by default.
     bound
-        A proved lower bound to draw, in seconds.
+        A proved lower bound to draw, or several: name to value.
     """
     lanes = problem.lanes(x)
     ax = _axes(ax, (8, 0.8 + 0.38 * len(lanes)))
@@ -56,14 +63,18 @@ def gantt(problem: Problem, x: Any, ax: Axes | None = None, *, bound: float | No
             for start, length, label in lane.bars:
                 ax.text(start + length / 2, row, label, ha="center", va="center", fontsize=8)
     objective = problem.objective(x)
-    ax.axvline(objective, color="black", linewidth=1.2, label=f"objective {objective:.6g}")
-    if bound is not None and math.isfinite(bound):
-        ax.axvline(bound, color="C3", linestyle="--", linewidth=1.2, label=f"bound {bound:.6g}")
+    unit = problem.unit
+    ax.axvline(objective, color="black", linewidth=1.2, label=f"objective {objective:.6g} {unit}")
+    bounds = bound if isinstance(bound, Mapping) else {} if bound is None else {"bound": bound}
+    for (name, value), style in zip(bounds.items(), itertools.cycle(("--", ":", "-."))):
+        if math.isfinite(value):
+            label = f"{name} {value:.6g} {unit}"
+            ax.axvline(value, color="C3", linestyle=style, linewidth=1.4, label=label)
     ax.set_yticks(range(len(lanes)), [lane.label for lane in lanes])
-    ax.invert_yaxis()
+    ax.set_ylim(len(lanes) - 0.5, -0.5)
     ax.set_xlabel(f"time ({problem.unit})")
     ax.set_xlim(0, 1.02 * objective)
-    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, frameon=False)
     return ax
 
 
@@ -83,8 +94,9 @@ def loads(problem: Any, x: Any, ax: Axes | None = None, *, bound: float | None =
 def gaps(study: Study, ax: Axes | None = None) -> Axes:
     """Draw the gap of every run to the best proved bound, a row a solver, medians as bars.
 
-    The axis is logarithmic in percent; what is at or below 1e-6 % stands on its left edge. Runs
-    without a solution are counted behind the label of their solver.
+    The axis is logarithmic in percent; what is at or below 1e-6 % stands there, and all in the
+    shaded range counts as optimal. Runs without a solution are counted behind the
+    label of their solver.
     """
     runs = study.runs[study.runs["status"] != "SKIPPED"]
     table = study.summary()
@@ -102,9 +114,12 @@ def gaps(study: Study, ax: Axes | None = None) -> Axes:
             ax.plot(values, np.full(values.size, row), "o", color="C0", alpha=0.4, markersize=5)
             ax.plot(np.median(values), row, "|", color="C3", markersize=14, markeredgewidth=2)
     ax.set_xscale("log")
-    ax.set_xlim(left=100 * FLOOR * 0.7)
+    ax.set_xlim(100 * FLOOR * 0.5, max(200.0, ax.get_xlim()[1]))
+    ax.axvspan(ax.get_xlim()[0], 100 * OPTIMAL_GAP, color="C2", alpha=0.12, linewidth=0)
+    ax.text(100 * FLOOR * 0.8, -0.5, "optimal", color="C2", fontsize=8)
+    ax.set_ylim(-0.7, len(labels) - 0.3)
     ax.set_yticks(range(len(labels)), names)
-    ax.set_xlabel("gap to the best proved bound (%); median in red")
+    ax.set_xlabel("proved gap (%), median in red")
     ax.grid(axis="x", alpha=0.3)
     return ax
 

@@ -261,13 +261,24 @@ class Problem:
         """Return about how many rows and columns :meth:`model` would have, without building it."""
         raise NotImplementedError
 
-    def dual_certificate(self, kind: str, solution: Any) -> Certificate | None:
-        """Return the certificate in the duals of a solved linear model, if the kind gives one."""
+    def scaled(self) -> tuple[Problem, float]:
+        """Return the instance in units that suit a solver's tolerances, and the objective's unit.
+
+        Solutions are the same; objectives and bounds are to be multiplied by the unit.
+        """
+        return self, 1.0
+
+    def dual_certificate(self, kind: str, solution: Any, unit: float = 1.0) -> Certificate | None:
+        """Return the certificate in the duals of a solved linear model, if the kind gives one.
+
+        ``unit`` is that of :meth:`scaled`, whose model was solved.
+        """
         return None
 
-    def explain(self, conflict: Iterable[str]) -> str:
+    def explain(self, conflict: Iterable[str] = ()) -> str:
         """Say in the words of the problem what a conflict of model rows means."""
-        return "these rows cannot hold together: " + ", ".join(conflict)
+        rows = ", ".join(conflict)
+        return f"these rows cannot hold together: {rows}." if rows else "no solution exists."
 
     @property
     def moves_per_chunk(self) -> int:

@@ -24,8 +24,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from collections.abc import Iterable
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -44,13 +45,6 @@ from optedge.formulations.base import (
 )
 
 LP_BOUNDS_UP_TO = 50_000  # pairs: above, `solve` attaches the bound that needs no linear program
-
-
-class Overload(NamedTuple):
-    """A set of servers whose memory is too small for the tasks that depend on them."""
-
-    servers: list[int]
-    short: float
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -138,7 +132,10 @@ class MakespanProblem(Problem):
             raise ValueError("speeds must be a list of positive numbers.")
         times = size[:, None] / speed
         if eligible is not None:
-            times = np.where(np.asarray(eligible, dtype=bool), times, np.inf)
+            mask = np.asarray(eligible, dtype=bool)
+            if mask.shape != times.shape:
+                raise ValueError(f"eligible must have shape {times.shape}, got {mask.shape}.")
+            times = np.where(mask, times, np.inf)
         return cls(times, work=size, **fields)
 
     # ---- data
@@ -157,10 +154,17 @@ class MakespanProblem(Problem):
     def eligible(self) -> BoolArray:
         """True where a task may use a server: reachable, with memory for it."""
         eligible = np.isfinite(self.times)
-        if self.memory is not None and self.capacity is not None:
-            eligible &= self.memory[:, None] <= self.capacity
+        if self.memory is not None and self.room is not None:
+            eligible &= self.memory[:, None] <= self.room
         eligible.setflags(write=False)
         return eligible
+
+    @functools.cached_property
+    def room(self) -> FloatArray | None:
+        """``capacity`` with the rounding error that sums of sizes are forgiven; None without."""
+        if self.capacity is None:
+            return None
+        return np.asarray(self.capacity + moves.SLACK * np.maximum(1.0, self.capacity))
 
     @functools.cached_property
     def sizes(self) -> FloatArray:
@@ -207,12 +211,11 @@ class MakespanProblem(Problem):
         wrong = np.flatnonzero(~np.isfinite(self.times[np.arange(self.n_tasks), x]))
         if wrong.size:
             found.append(f"{_tasks(wrong)} cannot use the server chosen.")
-        if self.memory is not None and self.capacity is not None:
+        if self.memory is not None and self.capacity is not None and self.room is not None:
             used = np.bincount(x, self.memory, self.n_servers)
-            over = used - self.capacity
-            # Sums of sizes carry rounding errors; a row that HiGHS meets must not fail here.
-            for j in np.flatnonzero(over > 1e-9 * np.maximum(1.0, self.capacity)):
-                found.append(f"server {j}: memory short by {over[j]:g}.")
+            for j in np.flatnonzero(used > self.room):
+                short = used[j] - self.capacity[j]
+                found.append(f"server {j}: memory short by {short:g}.")
         return found
 
     def metrics(self, x: npt.ArrayLike) -> dict[str, float]:
@@ -291,8 +294,8 @@ class MakespanProblem(Problem):
             m.J, rule=lambda m, j: r[j] + sum(v[i][j] * m.x[i, j] for i in tasks_of[j]) <= m.C
         )
         m.assign = pyo.Constraint(m.I, rule=lambda m, i: sum(m.x[i, j] for j in servers_of[i]) == 1)
-        if self.memory is not None and self.capacity is not None:
-            q, p = self.memory.tolist(), self.capacity.tolist()
+        if self.memory is not None and self.room is not None:
+            q, p = self.memory.tolist(), self.room.tolist()
             m.memory = pyo.Constraint(
                 [j for j in m.J if tasks_of[j]],
                 rule=lambda m, j: sum(q[i] * m.x[i, j] for i in tasks_of[j]) <= p[j],
@@ -307,7 +310,7 @@ class MakespanProblem(Problem):
         import pyomo.environ as pyo
 
         memory = np.zeros(self.n_tasks) if self.memory is None else self.memory
-        capacity = np.zeros(self.n_servers) if self.capacity is None else self.capacity
+        capacity = np.zeros(self.n_servers) if self.room is None else self.room
         v, q = self.times.tolist(), memory.tolist()
 
         m = pyo.ConcreteModel(name="makespan, dual")
@@ -354,7 +357,15 @@ class MakespanProblem(Problem):
             variable.set_value(1 if x[i] == j else 0)
         model.C.set_value(self.objective(x))
 
-    def dual_certificate(self, kind: str, solution: Any) -> Certificate | None:
+    def scaled(self) -> tuple[MakespanProblem, float]:
+        """Return the same instance in units near one, and the unit in seconds (a power of two)."""
+        typical = bounds.longest_least_end(self)
+        if not typical > 0:
+            return self, 1.0
+        unit = 2.0 ** round(math.log2(typical))
+        return self.replace(times=self.times / unit, ready=self.ready / unit), unit
+
+    def dual_certificate(self, kind: str, solution: Any, unit: float = 1.0) -> Certificate | None:
         """Return the weights of the servers in the solution of ``"lp"`` or ``"dual"``."""
         servers = range(self.n_servers)
         if kind == "dual":
@@ -364,12 +375,14 @@ class MakespanProblem(Problem):
         return bounds.weights_certificate(
             self,
             np.array([abs(weights[j]) for j in servers]),
-            np.array([abs(prices.get(j, 0.0)) for j in servers]),
+            unit * np.array([abs(prices.get(j, 0.0)) for j in servers]),
         )
 
-    def explain(self, conflict: Iterable[str]) -> str:
+    def explain(self, conflict: Iterable[str] = ()) -> str:
         """Say which servers are short of memory, if that is what the conflict comes from."""
         over = bounds.memory_overload(self)
+        if over is None and self.memory is not None and not list(conflict):
+            return "whole tasks cannot be packed into the memory of the servers."
         if over is None:
             return super().explain(conflict)
         servers, short = over
@@ -435,9 +448,9 @@ class MakespanProblem(Problem):
         placed = code[:i]
         busy = np.bincount(placed, self.times[before, placed], self.n_servers)
         done = np.where(self.eligible[i], self.ready + busy + self.times[i], np.inf)
-        if self.memory is not None and self.capacity is not None:
+        if self.memory is not None and self.room is not None:
             used = np.bincount(placed, self.memory[:i], self.n_servers)
-            done[used + self.memory[i] > self.capacity] = np.inf
+            done[used + self.memory[i] > self.room] = np.inf
         return done
 
 

@@ -77,8 +77,8 @@ def dual_value(
         Seconds; ``inf`` if some task has no pair left.
     """
     terms = [servers * problem.ready]
-    if problem.memory is not None and problem.capacity is not None:
-        terms.append(-memory * problem.capacity * (1 + SLACK) - memory * SLACK)
+    if problem.room is not None:
+        terms.append(-memory * problem.room)
     rows = max(1, BLOCK // problem.n_servers)
     for first in range(0, problem.n_tasks, rows):
         block = slice(first, first + rows)
@@ -217,7 +217,7 @@ def solve_lp(
     from optedge.bridge import Arrays, solve_arrays
 
     n, m = problem.times.shape
-    allowed: BoolArray = problem.eligible & (problem.ready + problem.times <= deadline)
+    allowed = _allowed(problem, deadline)
     nothing = LinearProgram(math.inf, np.zeros((n, m)), np.zeros(m), np.zeros(m), np.zeros(n))
     if not allowed.any(axis=1).all():
         return nothing
@@ -232,10 +232,10 @@ def solve_lp(
     entries.append((np.arange(m), np.full(m, pairs), -np.ones(m)))
     upper = [-problem.ready / scale, np.ones(n)]
     rows = m + n
-    if problem.memory is not None and problem.capacity is not None:
-        size = max(float(problem.capacity.max()), 1e-300)
+    if problem.memory is not None and problem.room is not None:
+        size = float(problem.room.max())
         entries.append((rows + server, columns, problem.memory[task] / size))
-        upper.append(problem.capacity / size)
+        upper.append(problem.room / size)
         rows += m
     if preemptive:
         entries.append((rows + task, columns, (problem.ready[server] + times) / scale))
@@ -259,6 +259,8 @@ def solve_lp(
         ),
         time_limit=time_limit,
     )
+    if solution.stop_reason == "interrupted":  # the bridge caught a Ctrl-C
+        raise KeyboardInterrupt
     if solution.status == "infeasible":
         return nothing
     if solution.status != "optimal" or solution.x is None or solution.row_duals is None:
@@ -386,7 +388,15 @@ def deadline(problem: MakespanProblem, time_limit: float | None = None) -> Deadl
         lp, longest = before, threshold
     else:
         lp, longest = at(last), float(points[last])
-    certificate = weights_certificate(problem, before.servers, before.memory, threshold=threshold)
+    servers, memory = before.servers, before.memory
+    if math.isinf(before.value) and problem.memory is not None:
+        # It is memory that forbids the shorter pairs: prices high enough reach the next one.
+        prices = _memory_prices(problem, threshold)
+        excess = _memory_excess(problem, prices, threshold)
+        if 0 < excess < math.inf:
+            servers = np.full(problem.n_servers, 1 / problem.n_servers)
+            memory = prices * (2 * float(points[last]) / excess)
+    certificate = weights_certificate(problem, servers, memory, threshold=threshold)
     return Deadline(certificate.value, lp, longest, len(solved), certificate)
 
 
@@ -493,35 +503,44 @@ def prices_bound(problem: MakespanProblem, entries: int = 2 * 10**9) -> Bound:
 # -------------------------------------------------------------------------------- no schedule
 
 
-def _memory_excess(problem: MakespanProblem, prices: FloatArray) -> float:
-    """Return by how much the priced memory of the tasks must exceed that of the servers."""
-    if problem.memory is None or problem.capacity is None:
+def _memory_excess(
+    problem: MakespanProblem, prices: FloatArray, threshold: float = math.inf
+) -> float:
+    """Return by how much the priced memory of the tasks must exceed that of the servers.
+
+    Only pairs that end by ``threshold`` count; ``inf`` if some task has none.
+    """
+    if problem.memory is None or problem.room is None:
         return -math.inf
-    cheapest = np.where(problem.eligible, problem.memory[:, None] * prices, np.inf).min(axis=1)
-    needed = math.fsum(cheapest)
-    return needed - math.fsum(prices * problem.capacity) - 4 * SLACK * max(1.0, needed)
+    allowed = _allowed(problem, threshold)
+    cheapest = np.where(allowed, problem.memory[:, None] * prices, np.inf).min(axis=1)
+    if np.isinf(cheapest).any():
+        return math.inf
+    needed, offered = math.fsum(cheapest), math.fsum(prices * problem.room)
+    return needed - offered - SLACK * max(needed, offered)
 
 
-def _memory_prices(problem: MakespanProblem) -> FloatArray:
+def _memory_prices(problem: MakespanProblem, threshold: float = math.inf) -> FloatArray:
     """Return prices of memory that show best how short it is: duals of the least overload."""
     from scipy import sparse
 
     from optedge.bridge import Arrays, solve_arrays
 
-    if problem.memory is None or problem.capacity is None:
+    allowed = _allowed(problem, threshold)
+    if problem.memory is None or problem.room is None or not allowed.any(axis=1).all():
         return np.zeros(problem.n_servers)
     n, m = problem.times.shape
-    task, server = np.nonzero(problem.eligible)
-    pairs = task.size
+    task, server = np.nonzero(allowed)
+    pairs, size = task.size, float(problem.room.max())
     rows = np.concatenate([server, m + task, np.arange(m)])
     columns = np.concatenate([np.arange(pairs), np.arange(pairs), np.full(m, pairs)])
-    values = np.concatenate([problem.memory[task], np.ones(pairs), -np.ones(m)])
+    values = np.concatenate([problem.memory[task] / size, np.ones(pairs), -np.ones(m)])
     solution = solve_arrays(
         Arrays(
             cost=np.append(np.zeros(pairs), 1.0),
             matrix=sparse.csc_array((values, (rows, columns)), shape=(m + n, pairs + 1)),
             row_lower=np.concatenate([np.full(m, -np.inf), np.ones(n)]),
-            row_upper=np.concatenate([problem.capacity, np.ones(n)]),
+            row_upper=np.concatenate([problem.room / size, np.ones(n)]),
             lower=np.zeros(pairs + 1),
             upper=np.full(pairs + 1, np.inf),
             integer=np.zeros(pairs + 1, dtype=bool),
@@ -530,15 +549,21 @@ def _memory_prices(problem: MakespanProblem) -> FloatArray:
     if solution.row_duals is None:
         return np.zeros(m)
     prices = np.maximum(-solution.row_duals[:m], 0)
-    return np.asarray(prices / max(float(prices.sum()), 1e-300))
+    total = float(prices.sum())
+    return np.asarray(prices / total) if total > 0 else np.zeros(m)
+
+
+def _allowed(problem: MakespanProblem, threshold: float) -> BoolArray:
+    """Return the pairs that may be used and end by ``threshold``."""
+    return problem.eligible & (problem.ready + problem.times <= threshold)
 
 
 def _no_schedule(problem: MakespanProblem, name: str) -> Bound:
     """Return the bound ``inf`` with the prices of memory that prove it."""
-    certificate = Certificate("memory", math.inf, {"memory": _memory_prices(problem)})
-    if certify(problem, certificate) != math.inf:  # so nearly feasible that nothing is proved
+    prices = _memory_prices(problem)
+    if not _memory_excess(problem, prices) > 0:  # so nearly feasible that nothing is proved
         return Bound(name, -math.inf)
-    return Bound(name, math.inf, certificate)
+    return Bound(name, math.inf, Certificate("memory", math.inf, {"memory": prices}))
 
 
 def memory_overload(problem: MakespanProblem) -> tuple[list[int], float] | None:

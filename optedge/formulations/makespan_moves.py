@@ -27,22 +27,22 @@ class MakespanData(NamedTuple):
     ready: FloatArray  # (n_servers,), s
     memory: FloatArray  # (n_tasks,), zeros without memory rows
     capacity: FloatArray  # (n_servers,), with SLACK added; empty without memory rows
+    charge: float  # s, added to the price where any memory is exceeded
     overrun: float  # s per unit of memory exceeded
 
 
 def make_data(problem: MakespanProblem) -> MakespanData:
     """Return the arrays of ``problem``, of the same types with and without memory."""
     times = np.where(problem.eligible, problem.times, np.inf)
-    memory, capacity, overrun = np.zeros(problem.n_tasks), np.zeros(0), 0.0
-    if problem.memory is not None and problem.capacity is not None:
-        memory = problem.memory
-        capacity = problem.capacity + SLACK * np.maximum(1.0, problem.capacity)
+    memory, capacity, charge, overrun = np.zeros(problem.n_tasks), np.zeros(0), 0.0, 0.0
+    if problem.memory is not None and problem.room is not None:
+        memory, capacity = problem.memory, problem.room
         longest = np.where(problem.eligible, problem.times, 0).max(axis=1).sum()
-        smallest = memory[memory > 0].min(initial=1.0)
-        overrun = float(2 * (longest + problem.ready.max()) / smallest)
+        charge = float(2 * (longest + problem.ready.max())) or 1.0
+        overrun = charge / float(memory[memory > 0].min(initial=np.inf)) or 1.0
     for array in (times, memory, capacity):  # one type for numba, whatever is given
         array.setflags(write=False)
-    return MakespanData(times, problem.ready, memory, capacity, overrun)
+    return MakespanData(times, problem.ready, memory, capacity, charge, overrun)
 
 
 @kernel
@@ -97,7 +97,7 @@ def _price(data: MakespanData, state: FloatArray, x: IntArray, i: int, k: int) -
                     used += data.memory[i]
             over += max(0.0, used - data.capacity[s])
         if over > 0.0:
-            worst += data.overrun * over
+            worst += data.charge + data.overrun * over
     return float(worst)
 
 
@@ -136,8 +136,6 @@ def _descend(
                 if not tried[s] and (j < 0 or load[s] < load[j]):
                     j = s
             tried[j] = True
-            if load[j] >= load[k]:
-                break
             if priced + count[k] * (count[j] + 1) > limit:
                 return priced, False
             priced += count[k] * (count[j] + 1)

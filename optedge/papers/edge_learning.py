@@ -106,7 +106,7 @@ def instance(
         work,
         bandwidth,
         _reachable(np.minimum(reach, n_servers), n_servers, rng),
-        name=f"edge learning, stage {stage}, n = {n_tasks}",
+        name=f"edge learning, stage {stage}, n = {n_tasks}, seed {seed}",
     )
 
 
@@ -149,7 +149,7 @@ def comparison(
     *, n_tasks: int = 600, seeds: int = 1, time_limit: float = 5.0, display: bool = False
 ) -> Study:
     """Run every makespan solver on one instance of each stage; see :func:`comparison_table`."""
-    problems = [(instance(stage, n_tasks), {"stage": stage}) for stage in STAGES]
+    problems = [(instance(stage, n_tasks), {"stage": stage, "n": n_tasks}) for stage in STAGES]
     solved = compare(problems, SOLVERS, seeds=seeds, time_limit=time_limit, display=display)
     drawn = compare(problems, [RANDOM], seeds=DRAWS)
     return Study([*solved.outcomes, *drawn.outcomes])
@@ -193,7 +193,8 @@ def draw_comparison(study: Study) -> Figure:
         part = Study([o for o in study.outcomes if o.task.columns["stage"] == stage])
         plots.gaps(part, ax)
         ax.set_title(f"stage {stage}: {STAGES[stage]}")
-    figure.suptitle("learning tasks on edge servers, published setting")
+    sizes = {str(o.task.columns["n"]) for o in study.outcomes}
+    figure.suptitle(f"{', '.join(sorted(sizes))} learning tasks on {SERVERS} edge servers")
     return figure
 
 
@@ -419,7 +420,8 @@ def _theorem_1() -> list[Claim]:
             "2",
             f"{rounded / best:.3f} (makespan {rounded:g}, optimum {best:g})",
             "differs" if rounded > 2 * best else "reproduces",
-            f"several split tasks may meet on one server; matching them (lst) gives {repaired:g}",
+            "a split task may last longer than W_LP on the server of its largest share;"
+            f" pruning such pairs and matching the split tasks (lst) gives {repaired:g}",
         )
     ]
 

@@ -23,6 +23,7 @@ class AnnealingOptions(Options):
     end_temperature: float = option(1e-7, "temperature at which a cooling ends", above=0)
     cooling: float = option(0.95, "factor from one stage to the next", above=0, below=1)
     moves: int = option(2_000_000, "moves of one cooling, unless max_evaluations is given", low=1)
+    patience: int = option(50, "coolings in a row without a better code; then it ends", low=1)
     polish: bool = option(True, "whether the problem's descent follows each cooling")
 
     def __post_init__(self) -> None:
@@ -60,15 +61,16 @@ def anneal(problem: Any, options: AnnealingOptions, run: Run) -> None:
     moves = max(1, budget // options.stages)
     movable = np.flatnonzero(counts > 1)
 
-    while not run.done() and movable.size:
-        x = best.copy()
+    since = 0
+    while not run.done() and movable.size and since < options.patience:
+        x, before = best.copy(), run.objective
         temperature = options.start_temperature * scale
         for _ in range(options.stages):
             left = min(moves, run.evaluations_left)
             while left > 0 and not run.done():
                 take = min(left, problem.moves_per_chunk)
                 priced = _metropolis(
-                    data, x, best, movable, table, counts, temperature, take, run.rng
+                    data, x, best, movable, table, counts, max(temperature, 1e-300), take, run.rng
                 )
                 offer_code(problem, run, best, priced)
                 left -= take
@@ -77,6 +79,7 @@ def anneal(problem: Any, options: AnnealingOptions, run: Run) -> None:
             temperature *= options.cooling
         if options.polish and not run.done():
             _polish(problem, data, best, choices, run)
+        since = 0 if run.objective < before else since + 1
 
 
 def _scale(problem: Any, run: Run, code: IntArray) -> float:

@@ -32,14 +32,17 @@ def _too_many(problem: Any, options: None) -> str | None:
 def enumerate_codes(problem: Any, run: Run) -> None:
     """Price every code; the best is optimal once all are seen."""
     options = [np.flatnonzero(row) for row in problem.choices]
-    counts = tuple(o.size for o in options)
+    open_ = [i for i, o in enumerate(options) if o.size > 1]  # at most 23 of them: 2^23 < 10^7
+    counts = tuple(options[i].size for i in open_)
     total = math.prod(counts)
     for first in range(0, total, BATCH):
         if run.done():
             return
         take = min(BATCH, total - first, run.evaluations_left)
-        digits = np.unravel_index(np.arange(first, first + take), counts)
-        codes = np.stack([o[d] for o, d in zip(options, digits, strict=True)], axis=1)
+        codes = np.tile([o[0] for o in options], (take, 1))
+        digits = np.unravel_index(np.arange(first, first + take), counts) if counts else ()
+        for i, digit in zip(open_, digits, strict=True):
+            codes[:, i] = options[i][digit]
         costs = problem.costs(codes)
         best = int(np.argmin(costs))
         run.offer(problem.decode(codes[best]), float(costs[best]), take)

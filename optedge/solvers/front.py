@@ -8,6 +8,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from optedge.formulations.base import Bound, Problem
 from optedge.solvers.registry import Options, Solver, find_solver
 from optedge.solvers.result import OPTIMAL_GAP, Result, SolverError, Status, relative_gap
@@ -83,7 +85,7 @@ def solve(
     _check_budgets(seed, time_limit, max_evaluations, target_gap, threads)
     if start is not None and problem.violations(start):
         raise ValueError(f"start: {problem.violations(start)[0]}")
-    attached = problem.best_cheap_bound() if bound else None
+    attached, interrupted = _attach(problem, bound)
     if "model" in chosen.needs:
         importlib.import_module("pyomo.environ")  # half a second the first time: not the solver's
 
@@ -100,7 +102,10 @@ def solve(
             attached=attached,
             progress=progress,
         )
-        _execute(problem, chosen, typed, run)
+        if interrupted:
+            run.stop("interrupted")
+        else:
+            _execute(problem, chosen, typed, run)
     return _result(problem, chosen, typed, run, seed, attached)
 
 
@@ -123,16 +128,30 @@ def _prepare(
 def _check_budgets(
     seed: int, time_limit: float, max_evaluations: int | None, target_gap: float, threads: int
 ) -> None:
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+    if not _is_whole(seed, 0):
         raise ValueError(f"seed must be a non-negative integer, got {seed!r}.")
     if not time_limit >= 0:
         raise ValueError(f"time_limit must be a number of seconds, at least 0, got {time_limit!r}.")
-    if max_evaluations is not None and max_evaluations < 1:
-        raise ValueError(f"max_evaluations must be at least 1, got {max_evaluations!r}.")
+    if max_evaluations is not None and not _is_whole(max_evaluations, 1):
+        raise ValueError(
+            f"max_evaluations must be an integer, at least 1, got {max_evaluations!r}."
+        )
     if not target_gap >= 0:
         raise ValueError(f"target_gap must be at least 0, got {target_gap!r}.")
-    if threads < 1:
-        raise ValueError(f"threads must be at least 1, got {threads!r}.")
+    if not _is_whole(threads, 1):
+        raise ValueError(f"threads must be an integer, at least 1, got {threads!r}.")
+
+
+def _is_whole(value: object, least: int) -> bool:
+    return isinstance(value, int | np.integer) and value is not True and int(value) >= least
+
+
+def _attach(problem: Problem, wanted: bool) -> tuple[Bound | None, bool]:
+    """Return the bound to attach, and whether Ctrl-C came while it was computed."""
+    try:
+        return problem.best_cheap_bound() if wanted else None, False
+    except KeyboardInterrupt:
+        return None, True
 
 
 def _progress(display: bool, label: str) -> Any:
@@ -149,15 +168,15 @@ def _progress(display: bool, label: str) -> Any:
 def _execute(problem: Problem, solver: Solver, options: Options | None, run: Run) -> None:
     """Call the solver; a proof that there is no solution and Ctrl-C end it early."""
     if run.bound == math.inf:
-        run.declare_infeasible(problem.explain([]))
+        run.declare_infeasible(problem.explain())
         return
     try:
         returned = solver.run(problem, options, run)
         if returned is not None:
             run.evaluate(returned)
+        run.done()  # a gap that closed with the last offer
     except KeyboardInterrupt:
         run.stop("interrupted")
-    run.done()  # a gap that closed with the last offer
     run.stop("converged")
 
 
@@ -200,7 +219,7 @@ def _result(
         certificate=run.certificate,
         runtime=run.seconds,
         evaluations=run.evaluations,
-        seed=seed,
+        seed=int(seed),
         options={} if options is None else dataclasses.asdict(options),
         history=run.history,
         info={**run.info, "compile_seconds": run.compile_seconds, "bound_seconds": seconds},
@@ -208,4 +227,6 @@ def _result(
 
 
 def _agree(a: float, b: float) -> bool:
-    return a == b or abs(a - b) <= AGREEMENT * max(abs(a), abs(b), 1e-9)
+    if not (math.isfinite(a) and math.isfinite(b)):
+        return a == b
+    return abs(a - b) <= AGREEMENT * max(abs(a), abs(b), 1e-9)

@@ -50,22 +50,24 @@ def solve_explicit_model(problem: Problem, options: HighsOptions, run: Run) -> N
     from optedge.bridge import compile_model, solve_model
 
     kind = problem.check_kind(options.kind)
-    model = problem.model(kind)
+    inner, unit = problem.scaled()
+    model = inner.model(kind)
     compiled = compile_model(model)
     run.info["model_seconds"] = run.seconds
     linear = not compiled.arrays.integer.any()
 
     def take(objective: float, values: Any) -> None:
         compiled.load(values)
-        x = problem.extract(model)
+        x = inner.extract(model)
         if x is not None:
             run.evaluate(x)
 
     def raise_bound(value: float) -> None:
-        run.raise_bound(value)
+        run.raise_bound(unit * value)
 
     if run.start is not None and not linear:
-        problem.fill(model, run.start)
+        run.evaluate(run.start)
+        inner.fill(model, run.start)
     if run.done():
         return
     solution = solve_model(
@@ -80,27 +82,26 @@ def solve_explicit_model(problem: Problem, options: HighsOptions, run: Run) -> N
     )
     run.info["nodes"] = solution.nodes
     if solution.status == "infeasible":
-        run.raise_bound(math.inf)
         run.declare_infeasible(problem.explain(solution.conflict))
     elif linear:
-        _take_relaxation(problem, kind, solution, run)
+        _take_relaxation(problem, kind, solution, unit, run)
     else:
         if solution.status in ("optimal", "feasible"):
-            x = problem.extract(model)
+            x = inner.extract(model)
             if x is not None:
                 run.evaluate(x)
         if math.isfinite(solution.bound):
-            run.raise_bound(solution.bound)
+            run.raise_bound(unit * solution.bound)
     if solution.stop_reason not in ("optimal", "error"):
         run.stop(solution.stop_reason)
 
 
-def _take_relaxation(problem: Problem, kind: str, solution: Any, run: Run) -> None:
+def _take_relaxation(problem: Problem, kind: str, solution: Any, unit: float, run: Run) -> None:
     """Raise the bound of a solved linear model by what its duals prove."""
     if solution.status == "optimal":
-        certificate = problem.dual_certificate(kind, solution)
+        certificate = problem.dual_certificate(kind, solution, unit)
         if certificate is None:
-            run.raise_bound(solution.objective)
+            run.raise_bound(unit * solution.objective)
         else:
             run.raise_bound(certificate.value, certificate)
-        run.info["relaxation"] = solution.objective
+        run.info["relaxation"] = unit * solution.objective

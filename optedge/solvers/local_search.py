@@ -22,6 +22,7 @@ class LocalSearchOptions(Options):
 
     strength: int = option(4, "decisions drawn anew before each further descent", low=1)
     descents: int | None = option(None, "descents in all; None: until a budget ends", low=1)
+    patience: int = option(200_000, "descents in a row without a better code; then it ends", low=1)
 
 
 @register(
@@ -42,7 +43,7 @@ def search_locally(problem: Any, options: LocalSearchOptions, run: Run) -> None:
     table, counts = option_table(choices)
     best = first_code(problem, run)
     left = ENDLESS if options.descents is None else options.descents
-    local = False
+    local, since = False, 0
     chunk = 20_000  # early looks at the clock serve short limits; the sizes never depend on time
     while not run.done() and left > 0:
         limit = min(chunk, run.evaluations_left)
@@ -55,7 +56,11 @@ def search_locally(problem: Any, options: LocalSearchOptions, run: Run) -> None:
             priced, local = descent(data, best, choices, limit)
             finished = int(local)
         left -= finished
+        before = run.objective
         offer_code(problem, run, best, priced)
+        since = 0 if run.objective < before else since + finished
+        if since >= options.patience:
+            return
         if finished == 0 and last:
             run.stop("evaluations")  # what is left is too little for one more step
         chunk = min(2 * chunk, 8 * problem.moves_per_chunk) if finished else 4 * chunk

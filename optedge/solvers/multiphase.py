@@ -40,7 +40,8 @@ def improve_in_phases(problem: MakespanProblem, run: Run) -> None:
     servers, ranked = problem.eligible.sum(axis=1), np.sort(times, axis=1)
     regret = np.full(problem.n_tasks, np.inf)  # a task with one server has no second choice
     several = servers > 1
-    regret[several] = ranked[several, 1] - ranked[several, 0]
+    if several.any():
+        regret[several] = ranked[several, 1] - ranked[several, 0]
     for order in (
         np.lexsort((-ranked[:, 0], servers)),
         np.argsort(-regret, kind="stable"),

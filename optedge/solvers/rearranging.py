@@ -37,6 +37,7 @@ class RearrangingOptions(Options):
         if self.acceptance is None:
             rule = "literal" if self.variant == "published" else "metropolis"
             object.__setattr__(self, "acceptance", rule)
+            object.__setattr__(self, "variant", None)  # so that the options can be given again
 
 
 def _declines(problem: MakespanProblem, options: RearrangingOptions) -> str | None:
@@ -74,9 +75,10 @@ def rearrange(problem: MakespanProblem, options: RearrangingOptions, run: Run) -
         if run.done():
             break
         temperature = options.start_temperature * ratio ** (sweep / options.rounds)
+        heat = max(temperature * first, 1e-300)
         order = run.rng.permutation(problem.n_tasks)
         budget = run.evaluations_left
-        priced = _sweep(problem.data, x, best, order, rule, temperature * first, budget, run.rng)
+        priced = _sweep(problem.data, x, best, order, rule, heat, budget, run.rng)
         if literal:
             run.count(priced)
         else:

@@ -136,6 +136,7 @@ class Run:
         """State that the instance is proved to have no solution, and why."""
         self.infeasible = True
         self.info["reason"] = reason
+        self.raise_bound(math.inf)
         self.stop("infeasible")
 
     # ---- solutions and bounds

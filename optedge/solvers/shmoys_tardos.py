@@ -49,6 +49,8 @@ def round_by_slots(times: FloatArray, shares: FloatArray) -> IntArray:
     server_of_slot: list[int] = []
     for j in range(shares.shape[1]):
         poured = np.flatnonzero(shares[:, j] > 0)
+        if not poured.size:
+            continue
         poured = poured[np.argsort(-times[poured, j], kind="stable")]
         filled = np.cumsum(shares[poured, j])
         # A task reaches from the slot where the pouring stood to the one where it ends.
@@ -58,7 +60,7 @@ def round_by_slots(times: FloatArray, shares: FloatArray) -> IntArray:
         for i, a, b in zip(poured.tolist(), first.tolist(), last.tolist(), strict=True):
             task.extend([i] * (b - a + 1))
             slot.extend(range(base + a, base + b + 1))
-        server_of_slot.extend([j] * (int(last.max(initial=-1)) + 1))
+        server_of_slot.extend([j] * (int(last.max()) + 1))
     server = np.array(server_of_slot)
     poured_times = times[np.array(task), server[slot]]
     # Weights must not be zero: a sparse matrix would drop them.

@@ -1,0 +1,204 @@
+"""The house's floors: who may import whom, what a bare import loads, and which names are taken."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import optedge
+
+ROOT = Path(optedge.__file__).parent
+
+# DESIGN section 2, lowest floor first; what is named nowhere stands on the highest.
+FLOORS = {"kernels": 0, "nets": 0, "networks": 0, "platforms": 0, "bridge": 0}
+FLOORS |= {"formulations": 1, "solvers": 2}
+TOP = 3
+
+
+def module_name(path):
+    """Return the dotted name of a file of the package."""
+    parts = path.relative_to(ROOT.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+FILES = {module_name(path): path for path in sorted(ROOT.rglob("*.py"))}
+TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in FILES.items()}
+
+
+def lazy_names():
+    """Return where the names of the face live: ``oe.solve`` -> ``optedge.solvers.front``."""
+    for node in TREES["optedge"].body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "_HOME":
+            return {k: f"optedge.{v}" for k, v in ast.literal_eval(node.value).items()}
+    raise AssertionError("optedge/__init__.py has no table _HOME.")
+
+
+HOME = lazy_names()
+
+
+def floor(module):
+    """Return the floor on which a module stands."""
+    parts = module.split(".")
+    return TOP if len(parts) == 1 else FLOORS.get(parts[1], TOP)
+
+
+def is_type_checking(node):
+    """Tell whether a statement is ``if TYPE_CHECKING:``."""
+    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+
+
+def statements(tree, *, at_import):
+    """Return the nodes that run at import, or every node, those for type checkers left out."""
+    for node in ast.iter_child_nodes(tree):
+        if is_type_checking(node):
+            yield from (n for branch in node.orelse for n in (branch, *ast.walk(branch)))
+            continue
+        if at_import and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        yield node
+        yield from statements(node, at_import=at_import)
+
+
+def imported(module, node):
+    """Return the modules of the package that a statement imports."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names if alias.name.split(".")[0] == "optedge"]
+    if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+        first = node.args[0]
+        found = isinstance(first, ast.Constant) and str(first.value)
+        return [found] if found and found.split(".")[0] == "optedge" else []
+    if not isinstance(node, ast.ImportFrom):
+        return []
+    source = node.module or ""
+    if node.level:
+        package = module if FILES[module].name == "__init__.py" else module.rpartition(".")[0]
+        for _ in range(node.level - 1):
+            package = package.rpartition(".")[0]
+        source = f"{package}.{source}" if source else package
+    if source.split(".")[0] != "optedge":
+        return []
+    whole = [f"{source}.{alias.name}" for alias in node.names]
+    if source == "optedge":  # a module, or a name of the face that lives further down
+        return [name if name in FILES else HOME.get(name[8:], "optedge") for name in whole]
+    return [name if name in FILES else source for name in whole]
+
+
+def all_imports(module, *, at_import=False):
+    """Return the modules of the package that a module imports."""
+    nodes = statements(TREES[module], at_import=at_import)
+    return {name for node in nodes for name in imported(module, node)}
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_no_import_goes_up(module):
+    """Nobody imports from a higher floor, not even inside a function."""
+    if module == "optedge":
+        return  # the face knows everybody, and imports them by name when they are asked for
+    above = sorted(other for other in all_imports(module) if floor(other) > floor(module))
+    assert above == [], f"{module} stands on floor {floor(module)}"
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_imports_exist(module):
+    """Every module that is imported from the package is there."""
+    missing = sorted(other for other in all_imports(module) if other not in FILES)
+    assert missing == []
+
+
+def test_the_floors_are_seen():
+    """The reader of imports finds the kinds of import that it must judge."""
+    source = (
+        "import optedge.solvers.front\n"
+        "from optedge import kernels, solve\n"
+        "from . import registry\n"
+        "from .run import Run\n"
+        "from ..formulations.base import Problem\n"
+        "if TYPE_CHECKING:\n    from optedge import study\n"
+        "def f():\n    from optedge.bridge import Arrays\n"
+        "    importlib.import_module('optedge.kernels')\n"
+    )
+    tree = ast.parse(source)
+    found = [
+        name
+        for node in statements(tree, at_import=False)
+        for name in imported("optedge.solvers.lists", node)
+    ]
+    assert found == [
+        "optedge.solvers.front",
+        "optedge.kernels",
+        "optedge.solvers.front",
+        "optedge.solvers.registry",
+        "optedge.solvers.run",
+        "optedge.formulations.base",
+        "optedge.bridge",
+        "optedge.kernels",
+    ]
+    early = list(statements(tree, at_import=True))
+    assert "optedge.bridge" not in [
+        n for node in early for n in imported("optedge.solvers.run", node)
+    ]
+
+
+def test_no_circles_at_import():
+    """Modules that import each other while they are loaded form no circle."""
+    graph = {m: sorted(all_imports(m, at_import=True) & set(FILES)) for m in FILES}
+    settled, path = set(), []
+
+    def visit(module):
+        assert module not in path, " -> ".join([*path[path.index(module) :], module])
+        if module in settled:
+            return
+        path.append(module)
+        for other in graph[module]:
+            visit(other)
+        settled.add(path.pop())
+
+    for module in graph:
+        visit(module)
+
+
+def test_no_public_function_has_the_name_of_a_module():
+    """Importing a submodule must not overwrite a function of the face."""
+    modules = {name.split(".")[1] for name in FILES if name.count(".") >= 1}
+    for name in optedge.__all__:
+        if name in modules:
+            assert getattr(optedge, name).__name__ == f"optedge.{name}"
+
+
+def test_every_public_name_is_there():
+    """Each name of the face can be imported, is listed once, and is found where it lives."""
+    assert sorted(optedge.__all__) == list(dict.fromkeys(optedge.__all__))
+    assert set(HOME) <= set(optedge.__all__)
+    for name in optedge.__all__:
+        assert getattr(optedge, name) is not None
+    assert set(optedge.__all__) <= set(dir(optedge))
+    with pytest.raises(AttributeError, match="no attribute 'nothing_here'"):
+        _ = optedge.nothing_here
+
+
+HEAVY = ("pandas", "matplotlib", "pyomo", "cvxpy", "numba", "scipy", "highspy", "rich", "typer")
+
+
+def loaded_after(code):
+    """Return which of the heavy packages a fresh process has loaded after ``code``."""
+    report = f"import json, sys; print(json.dumps([m for m in {HEAVY!r} if m in sys.modules]))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{report}"], capture_output=True, text=True, check=True
+    )
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import optedge",
+        "import optedge as oe; p = oe.MakespanProblem([[1, 2], [3, 4]]); p.objective([0, 1])",
+    ],
+    ids=["import", "a problem and its objective"],
+)
+def test_a_bare_import_is_light(code):
+    """Nothing heavy is loaded before it is used."""
+    assert loaded_after(code) == []
