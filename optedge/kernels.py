@@ -6,9 +6,9 @@ Three things stand here, and none of them imports numba before a kernel is calle
   cache on disk. Numba's own cache looks only at the file of the *caller*; here the cache folder is
   named by a hash of every file of the package that holds kernels, so that an edited callee is
   noticed wherever it stands.
-* :func:`start`, :func:`price`, :func:`apply` and :func:`descend` are the moves that a metaheuristic
-  asks of a problem. They have no body: a problem gives one for the type of its data with
-  :func:`overload`, and a kernel that calls them is compiled for that type.
+* :func:`start`, :func:`price`, :func:`apply`, :func:`guide` and :func:`descend` are what a
+  metaheuristic asks of a problem about moves. They have no body: a problem gives one for the type
+  of its data with :func:`overload`, and a kernel that calls them is compiled for that type.
 * :func:`compile_seconds` and :func:`cache_misses` tell what compilation cost in this process.
 """
 
@@ -143,6 +143,15 @@ def apply(data: Any, state: Any, x: Any, i: int, k: int) -> None:
     _plain("apply", data)(data, state, x, i, k)
 
 
+def guide(data: Any, state: Any, x: Any, i: int, k: int, scale: float) -> float:
+    """Return how a smooth stand-in of cost / ``scale`` changes when decision ``i`` takes ``k``.
+
+    For problems whose cost has plateaus, such as a maximum: annealing follows the stand-in and
+    keeps the code of least cost. A problem that gives none is annealed on its cost.
+    """
+    return float(_plain("guide", data)(data, state, x, i, k, scale))
+
+
 def descend(data: Any, state: Any, x: Any, choices: Any, limit: int) -> tuple[int, bool]:
     """Improve ``x`` and ``state`` in place to a local optimum of the problem's neighbourhood.
 
@@ -155,7 +164,7 @@ def descend(data: Any, state: Any, x: Any, choices: Any, limit: int) -> tuple[in
 
 
 #: The names that :func:`overload` takes.
-GENERIC = (start, price, apply, descend)
+GENERIC = (start, price, apply, guide, descend)
 
 
 def overload(generic: Callable[..., Any], data: type) -> Callable[[Callable[P, R]], Kernel[P, R]]:
@@ -164,7 +173,7 @@ def overload(generic: Callable[..., Any], data: type) -> Callable[[Callable[P, R
     Parameters
     ----------
     generic
-        :func:`start`, :func:`price`, :func:`apply` or :func:`descend`.
+        :func:`start`, :func:`price`, :func:`apply`, :func:`guide` or :func:`descend`.
     data
         The NamedTuple class of the problem's ``data``, defined at the top of an importable module.
 
@@ -174,9 +183,7 @@ def overload(generic: Callable[..., Any], data: type) -> Callable[[Callable[P, R
         A decorator; the function takes the same parameters as ``generic``.
     """
     if generic not in GENERIC:
-        raise ValueError(
-            f"{generic!r} is no generic kernel; they are start, price, apply, descend."
-        )
+        raise ValueError(f"{generic!r} is no generic kernel: {[g.__name__ for g in GENERIC]}.")
 
     def give(function: Callable[P, R]) -> Kernel[P, R]:
         wanted, given = (list(inspect.signature(f).parameters) for f in (generic, function))
@@ -261,6 +268,8 @@ def _body_of(generic: Callable[..., Any]) -> Callable[..., Any]:
         return lambda data, x: find(data)
     if generic is descend:
         return lambda data, state, x, choices, limit: find(data)
+    if generic is guide:
+        return lambda data, state, x, i, k, scale: find(data)
     return lambda data, state, x, i, k: find(data)
 
 

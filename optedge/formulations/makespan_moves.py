@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from optedge.formulations.base import BoolArray, FloatArray, IntArray
-from optedge.kernels import apply, descend, kernel, overload, price, start
+from optedge.kernels import apply, descend, guide, kernel, overload, price, start
 
 if TYPE_CHECKING:
     from optedge.formulations.makespan import MakespanProblem
@@ -101,6 +101,37 @@ def _price(data: MakespanData, state: FloatArray, x: IntArray, i: int, k: int) -
     return float(worst)
 
 
+@overload(guide, MakespanData)
+def _guide(
+    data: MakespanData, state: FloatArray, x: IntArray, i: int, k: int, scale: float
+) -> float:
+    """Change of the sum over servers of (done / scale)^16, and of the memory exceeded."""
+    j = x[i]
+    if j == k:
+        return 0.0
+    left, more = state[0, j] - data.times[i, j], state[0, k] + data.times[i, k]
+    change = _power16(left / scale) + _power16(more / scale)
+    change -= _power16(state[0, j] / scale) + _power16(state[0, k] / scale)
+    if data.capacity.size:
+        q = data.memory[i]
+        over = max(0.0, state[1, j] - q - data.capacity[j]) - max(
+            0.0, state[1, j] - data.capacity[j]
+        )
+        over += max(0.0, state[1, k] + q - data.capacity[k]) - max(
+            0.0, state[1, k] - data.capacity[k]
+        )
+        change += over * data.overrun / scale
+    return float(change)
+
+
+@kernel
+def _power16(value: float) -> float:
+    square = value * value
+    fourth = square * square
+    eighth = fourth * fourth
+    return eighth * eighth
+
+
 @overload(apply, MakespanData)
 def _apply(data: MakespanData, state: FloatArray, x: IntArray, i: int, k: int) -> None:
     j = x[i]
@@ -138,8 +169,8 @@ def _descend(
             tried[j] = True
             if priced + count[k] * (count[j] + 1) > limit:
                 return priced, False
-            priced += count[k] * (count[j] + 1)
-            a, b = _best_exchange(data, load, used, member, count, k, j)
+            a, b, tried_here = _best_exchange(data, load, used, member, count, k, j)
+            priced += tried_here
             if a >= 0:
                 if count[j] == member.shape[1]:
                     member = _wider(member)
@@ -180,16 +211,18 @@ def _best_exchange(
     count: IntArray,
     k: int,
     j: int,
-) -> tuple[int, int]:
+) -> tuple[int, int, int]:
     """Return the places of the tasks whose exchange shortens servers ``k`` and ``j`` most.
 
-    The second place is -1 for a shift from ``k`` to ``j``, the first -1 if nothing helps.
+    The second place is -1 for a shift from ``k`` to ``j``, the first -1 if nothing helps; last,
+    the number of exchanges priced.
     """
-    best, a_best, b_best = load[k] * (1 - 1e-13), -1, -1
+    best, a_best, b_best, priced = load[k] * (1 - 1e-13), -1, -1, 0
     for a in range(count[k]):
         i = member[k, a]
         if data.times[i, j] == np.inf:
             continue
+        priced += count[j] + 1
         rest_k, more_j = load[k] - data.times[i, k], load[j] + data.times[i, j]
         fits = not data.capacity.size or used[j] + data.memory[i] <= data.capacity[j]
         value = max(rest_k, more_j)
@@ -204,7 +237,7 @@ def _best_exchange(
                     if used[j] + extra > data.capacity[j] or used[k] - extra > data.capacity[k]:
                         continue
                 best, a_best, b_best = value, a, b
-    return a_best, b_best
+    return a_best, b_best, priced
 
 
 @kernel

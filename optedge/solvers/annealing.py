@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from optedge.formulations.base import BoolArray, IntArray
-from optedge.kernels import apply, kernel, price, start
+from optedge.kernels import apply, gives, guide, kernel, price, start
 from optedge.solvers.code import descent, draw_option, first_code, offer_code, option_table
 from optedge.solvers.registry import Options, option, register
 from optedge.solvers.run import Run
@@ -19,10 +19,10 @@ from optedge.solvers.run import Run
 class AnnealingOptions(Options):
     """Options of ``annealing``; temperatures are relative to the cost of the first code."""
 
-    start_temperature: float = option(1e-3, "temperature of the first stage", above=0)
-    end_temperature: float = option(1e-7, "temperature at which a cooling ends", above=0)
+    start_temperature: float = option(1e-2, "temperature of the first stage", above=0)
+    end_temperature: float = option(1e-6, "temperature at which a cooling ends", above=0)
     cooling: float = option(0.95, "factor from one stage to the next", above=0, below=1)
-    moves: int = option(2_000_000, "moves of one cooling, unless max_evaluations is given", low=1)
+    moves: int = option(5_000_000, "moves of one cooling, unless max_evaluations is given", low=1)
     patience: int = option(50, "coolings in a row without a better code; then it ends", low=1)
     polish: bool = option(True, "whether the problem's descent follows each cooling")
 
@@ -48,6 +48,8 @@ class AnnealingOptions(Options):
 def anneal(problem: Any, options: AnnealingOptions, run: Run) -> None:
     """Reassign one random decision a move; accept it with probability min(1, exp(-delta / T)).
 
+    Delta is the relative change of the cost or, where the problem gives a ``guide``, of that smooth
+    stand-in (makespan: the sum of the 16th powers of the loads); the code of least cost is kept.
     A cooling is followed by the problem's descent; while a budget is left the next cooling starts
     from the best code. With ``max_evaluations`` one cooling uses nine tenths of the budget.
     """
@@ -55,6 +57,7 @@ def anneal(problem: Any, options: AnnealingOptions, run: Run) -> None:
     table, counts = option_table(choices)
     best = first_code(problem, run)
     scale = _scale(problem, run, best)
+    metropolis = _guided if gives(type(data), guide) else _metropolis
     budget = options.moves
     if run.max_evaluations is not None:
         budget = run.evaluations_left * 9 // 10 if options.polish else run.evaluations_left
@@ -64,13 +67,13 @@ def anneal(problem: Any, options: AnnealingOptions, run: Run) -> None:
     since = 0
     while not run.done() and movable.size and since < options.patience:
         x, before = best.copy(), run.objective
-        temperature = options.start_temperature * scale
+        temperature = options.start_temperature
         for _ in range(options.stages):
             left = min(moves, run.evaluations_left)
             while left > 0 and not run.done():
                 take = min(left, problem.moves_per_chunk)
-                priced = _metropolis(
-                    data, x, best, movable, table, counts, max(temperature, 1e-300), take, run.rng
+                priced = metropolis(
+                    data, x, best, movable, table, counts, scale, temperature, take, run.rng
                 )
                 offer_code(problem, run, best, priced)
                 left -= take
@@ -118,6 +121,7 @@ def _metropolis(
     movable: IntArray,
     table: IntArray,
     counts: IntArray,
+    scale: float,
     temperature: float,
     moves: int,
     rng: np.random.Generator,
@@ -139,9 +143,42 @@ def _metropolis(
         priced += 1
         candidate = price(data, state, x, i, k)
         worse = candidate - cost
-        if worse <= 0.0 or rng.random() < math.exp(-worse / temperature):
+        if worse <= 0.0 or rng.random() < math.exp(-worse / (scale * temperature)):
             apply(data, state, x, i, k)
             cost = candidate
+            if cost < best_cost:
+                best_cost = cost
+                best[:] = x
+    return priced
+
+
+@kernel
+def _guided(
+    data: Any,
+    x: IntArray,
+    best: IntArray,
+    movable: IntArray,
+    table: IntArray,
+    counts: IntArray,
+    scale: float,
+    temperature: float,
+    moves: int,
+    rng: np.random.Generator,
+) -> int:
+    """Do what :func:`_metropolis` does with the problem's stand-in of the cost."""
+    state = start(data, x)
+    best_cost = price(data, start(data, best), best, 0, best[0])
+    priced = 0
+    for _ in range(moves):
+        i = movable[int(rng.random() * movable.size)]
+        k = draw_option(table, counts, i, rng)
+        if k == x[i]:
+            continue
+        priced += 1
+        worse = guide(data, state, x, i, k, scale)
+        if worse <= 0.0 or rng.random() < math.exp(-worse / temperature):
+            apply(data, state, x, i, k)
+            cost = price(data, state, x, i, k)
             if cost < best_cost:
                 best_cost = cost
                 best[:] = x

@@ -99,11 +99,14 @@ def lenstra_shmoys_tardos(problem: MakespanProblem, run: Run) -> None:
 def raise_deadline(problem: MakespanProblem, run: Run) -> tuple[FloatArray, Certificate] | None:
     """Return the vertex at T* with its certificate, T* raised; None if time is up."""
     limit = run.time_left if math.isfinite(run.time_left) else None
+    began = run.seconds
     try:
         deadline = cached_deadline(problem, limit)
     except TimeoutError:
         run.stop("time_limit")
         return None
+    # The programs may have been solved for the attached bound; they are this method's own work.
+    run.charge(max(0.0, deadline.seconds - (run.seconds - began)))
     run.info["linear_programs"] = deadline.solves
     if deadline.certificate is None:
         return None

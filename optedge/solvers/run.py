@@ -69,6 +69,7 @@ class Run:
         self.stop_reason = ""
         self.infeasible = False
         self._certified = -math.inf
+        self._charged = 0.0
         self._limit, self._target = time_limit, target_gap
         self._callback, self._progress = callback, progress
         self._rows: list[tuple[float, int, float, float]] = []
@@ -81,7 +82,12 @@ class Run:
     @property
     def seconds(self) -> float:
         """Seconds since the start, those of compiling kernels left out."""
-        return max(0.0, time.perf_counter() - self._began - self.compile_seconds)
+        passed = time.perf_counter() - self._began - self.compile_seconds
+        return max(0.0, passed) + self._charged
+
+    def charge(self, seconds: float) -> None:
+        """Add seconds of this solver's own work that was done before, such as a kept bound."""
+        self._charged += seconds
 
     @property
     def compile_seconds(self) -> float:

@@ -1,5 +1,6 @@
 """The bounds of the makespan problem, against oracles, and the certificates that prove them."""
 
+import itertools
 import math
 import warnings
 
@@ -34,6 +35,11 @@ NAMES = ("prices", "LP", "preemptive", "pruned", "T*")
 def at_most(small, large, tolerance=1e-9):
     """Tell whether one value is at most another but for rounding."""
     return small <= large or small <= large + tolerance * max(abs(large), 1e-9)
+
+
+def tolerance(problem):
+    """Return how far certified bounds may lie below: memory may be exceeded by 1e-9 of it."""
+    return 1e-9 if problem.memory is None else 1e-6
 
 
 # ---------------------------------------------------------------- values known by hand
@@ -87,11 +93,9 @@ def test_chain(problem):
     """Prices <= W_LP <= W_pmtn <= T* <= optimum, W_LP <= pruned <= T*, and T* >= any least end."""
     b = problem.bounds()
     best = brute_force(problem)
-    assert at_most(b["prices"], b["LP"])
-    assert at_most(b["LP"], b["preemptive"])
-    assert at_most(b["LP"], b["pruned"])
-    assert at_most(b["preemptive"], b["T*"])
-    assert at_most(b["pruned"], b["T*"])
+    chain = ("prices", "LP", "preemptive", "T*"), ("LP", "pruned", "T*")
+    for weaker, stronger in (pair for names in chain for pair in itertools.pairwise(names)):
+        assert at_most(b[weaker], b[stronger], tolerance(problem)), (weaker, stronger)
     assert all(value <= best for value in b.values())
     ends = np.where(usable(problem), problem.ready + problem.times, INF)
     assert at_most(max(ends.min(axis=1).max(), problem.ready.max()), b["T*"])
@@ -102,7 +106,7 @@ def test_chain(problem):
 def test_bounds_against_linprog(problem):
     """W_LP, the preemptive bound and T* are what scipy's linear programs say, inf included."""
     b = problem.bounds()
-    close = {"rel": 1e-7, "abs": 1e-9}
+    close = {"rel": max(1e-7, tolerance(problem)), "abs": 1e-9}
     assert b["LP"] == pytest.approx(lp_oracle(problem), **close)
     assert b["preemptive"] == pytest.approx(lp_oracle(problem, preemptive=True), **close)
     assert b["T*"] == pytest.approx(deadline_oracle(problem), **close)
@@ -246,7 +250,7 @@ def test_certificates_prove_their_value(problem):
             continue
         exact = exact_dual(problem, certificate.arrays)
         assert certificate.value <= max(exact, 0)
-        slack = 1e-7 if problem.memory is not None else 1e-12
+        slack = 1e-12 if problem.memory is None else tolerance(problem)
         assert certificate.value >= float(exact) * (1 - slack) - slack
 
 
