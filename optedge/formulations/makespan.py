@@ -256,7 +256,7 @@ class MakespanProblem(Problem):
         kind
             ``"assignment"`` (default): the model of this module. ``"pruned"``: the same without
             the pairs that overrun the makespan of the longest-first list rule; no optimum is lost.
-            ``"lp"``: the assignment model with shares ``0 <= x <= 1``. ``"dual"``: the dual of
+            ``"lp"``: the assignment model with shares ``x >= 0``. ``"dual"``: the dual of
             that, whose variables ``w`` are weights of the servers.
         relax
             Whether shares replace the binary decisions of the first two.
@@ -280,7 +280,8 @@ class MakespanProblem(Problem):
         v, r, eligible = self.times.tolist(), self.ready.tolist(), self.eligible
         servers_of = [np.flatnonzero(row).tolist() for row in eligible]
         tasks_of = [np.flatnonzero(column).tolist() for column in eligible.T]
-        share = pyo.UnitInterval if relax or kind == "lp" else pyo.Binary
+        # The rows `assign` keep a share at most 1; a bound of its own would only slow the simplex.
+        share = pyo.NonNegativeReals if relax or kind == "lp" else pyo.Binary
 
         m = pyo.ConcreteModel(name="makespan")
         m.I = pyo.RangeSet(0, self.n_tasks - 1)

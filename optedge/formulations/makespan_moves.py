@@ -109,9 +109,10 @@ def _guide(
     j = x[i]
     if j == k:
         return 0.0
+    unit = 1.0 / scale
     left, more = state[0, j] - data.times[i, j], state[0, k] + data.times[i, k]
-    change = _power16(left / scale) + _power16(more / scale)
-    change -= _power16(state[0, j] / scale) + _power16(state[0, k] / scale)
+    change = _power16(left * unit) + _power16(more * unit)
+    change -= _power16(state[0, j] * unit) + _power16(state[0, k] * unit)
     if data.capacity.size:
         q = data.memory[i]
         over = max(0.0, state[1, j] - q - data.capacity[j]) - max(

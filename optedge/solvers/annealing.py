@@ -10,7 +10,7 @@ import numpy as np
 
 from optedge.formulations.base import BoolArray, IntArray
 from optedge.kernels import apply, gives, guide, kernel, price, start
-from optedge.solvers.code import descent, draw_option, first_code, offer_code, option_table
+from optedge.solvers.code import descent, draw_other, first_code, offer_code, option_table
 from optedge.solvers.registry import Options, option, register
 from optedge.solvers.run import Run
 
@@ -72,10 +72,8 @@ def anneal(problem: Any, options: AnnealingOptions, run: Run) -> None:
             left = min(moves, run.evaluations_left)
             while left > 0 and not run.done():
                 take = min(left, problem.moves_per_chunk)
-                priced = metropolis(
-                    data, x, best, movable, table, counts, scale, temperature, take, run.rng
-                )
-                offer_code(problem, run, best, priced)
+                metropolis(data, x, best, movable, table, counts, scale, temperature, take, run.rng)
+                offer_code(problem, run, best, take)
                 left -= take
             if run.done():
                 break
@@ -125,22 +123,17 @@ def _metropolis(
     temperature: float,
     moves: int,
     rng: np.random.Generator,
-) -> int:
-    """Try ``moves`` moves at one temperature; return how many were priced.
+) -> None:
+    """Try ``moves`` moves at one temperature; ``x`` moves on, ``best`` keeps the best code.
 
-    ``x`` moves on, ``best`` keeps the best code. A draw of the option that stands is no
-    move. The state is built anew here, so that rounding errors do not add up over chunks.
+    The state is built anew here, so that rounding errors do not add up over chunks.
     """
     state = start(data, x)
     cost = price(data, state, x, 0, x[0])
     best_cost = price(data, start(data, best), best, 0, best[0])
-    priced = 0
     for _ in range(moves):
         i = movable[int(rng.random() * movable.size)]
-        k = draw_option(table, counts, i, rng)
-        if k == x[i]:
-            continue
-        priced += 1
+        k = draw_other(table, counts, i, x[i], rng)
         candidate = price(data, state, x, i, k)
         worse = candidate - cost
         if worse <= 0.0 or rng.random() < math.exp(-worse / (scale * temperature)):
@@ -149,7 +142,6 @@ def _metropolis(
             if cost < best_cost:
                 best_cost = cost
                 best[:] = x
-    return priced
 
 
 @kernel
@@ -164,22 +156,19 @@ def _guided(
     temperature: float,
     moves: int,
     rng: np.random.Generator,
-) -> int:
+) -> None:
     """Do what :func:`_metropolis` does with the problem's stand-in of the cost."""
     state = start(data, x)
     best_cost = price(data, start(data, best), best, 0, best[0])
-    priced = 0
     for _ in range(moves):
         i = movable[int(rng.random() * movable.size)]
-        k = draw_option(table, counts, i, rng)
-        if k == x[i]:
-            continue
-        priced += 1
+        k = draw_other(table, counts, i, x[i], rng)
         worse = guide(data, state, x, i, k, scale)
-        if worse <= 0.0 or rng.random() < math.exp(-worse / temperature):
+        if worse <= 0.0:
             apply(data, state, x, i, k)
-            cost = price(data, state, x, i, k)
+            cost = price(data, state, x, i, k)  # a best code is reached downhill: not asked uphill
             if cost < best_cost:
                 best_cost = cost
                 best[:] = x
-    return priced
+        elif worse < 40.0 * temperature and rng.random() < math.exp(-worse / temperature):
+            apply(data, state, x, i, k)

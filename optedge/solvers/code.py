@@ -48,6 +48,16 @@ def descent(data: Any, x: IntArray, choices: BoolArray, limit: int) -> tuple[int
     return descend(data, start(data, x), x, choices, limit)
 
 
+@kernel
+def draw_other(table: IntArray, counts: IntArray, i: int, current: int, rng: Any) -> int:
+    """Return an option of decision ``i`` other than ``current``, each equally likely."""
+    last = counts[i] - 1
+    k = int(rng.random() * last)
+    if table.shape[1]:
+        return int(table[i, last] if table[i, k] == current else table[i, k])
+    return last if k == current else k
+
+
 def random_codes(problem: Any, rng: np.random.Generator, rows: int) -> IntArray:
     """Return codes (rows, n_decisions) whose decisions are drawn evenly among their options."""
     table, counts = option_table(problem.choices)

@@ -77,10 +77,10 @@ def test_guarantees(problem):
     }
     for name, factor in promised.items():
         r = oe.solve(problem, name, bound=False)
-        assert best * (1 - 1e-9) <= r.objective <= factor * (1 + 1e-7) + 1e-9, name
+        assert best * (1 - 1e-9) <= r.objective <= factor * (1 + 1e-5) + 1e-9, name
     r = oe.solve(problem, "lp-rounding", bound=False)
     ready = problem.ready.max()
-    assert r.objective <= max(ready, r.info["most_shares"] * linear * (1 + 1e-7)) + 1e-9
+    assert r.objective <= max(ready, r.info["most_shares"] * linear * (1 + 1e-5)) + 1e-9
     assert r.info["most_shares"] <= np.isfinite(problem.times).sum(axis=1).max()
 
 
