@@ -2,7 +2,7 @@
 
 Published setting with n = 60 m tasks. Fully connected with m = 10 and 100 servers; m = 1000 with
 at most five servers a task; and m = 1000 fully connected (60 million pairs, 480 MB). Methods: the
-array LP (``makespan_bounds.solve_lp``), the same LP through its Pyomo model (``highs`` with
+array LP (``makespan_relaxations.solve_lp``), the same LP through its Pyomo model (``highs`` with
 ``kind="lp"``), ``lst``, ``lpt``, ``local-search`` and ``annealing``. A method that declines an
 instance is SKIPPED, with its own sentence.
 
@@ -254,7 +254,8 @@ def _run(problem: oe.MakespanProblem, method: str, limit: float) -> dict[str, An
 
 def _array_lp(problem: oe.MakespanProblem, limit: float) -> dict[str, Any]:
     """Solve the plain linear relaxation from arrays, and certify its bound."""
-    from optedge.formulations.makespan_bounds import solve_lp, weights_certificate
+    from optedge.formulations.makespan_certificates import weights_certificate
+    from optedge.formulations.makespan_relaxations import solve_lp
     from optedge.solvers.rounding import declines_lp
 
     declined = declines_lp(problem, None)

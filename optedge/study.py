@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import logging
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
@@ -19,6 +20,8 @@ from optedge.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_log = logging.getLogger("optedge")
 
 Entry = str | Solver | Callable[..., Any]
 
@@ -334,6 +337,7 @@ def _run_one(task: Task, budgets: Mapping[str, Any]) -> Outcome:
     try:
         result = solve(task.problem, task.solver, seed=task.seed, **budgets, **task.options)
     except Exception as error:
+        _log.info("%s failed on %s", task.label, task.problem.label, exc_info=True)
         return Outcome(task, "ERROR", message=f"{type(error).__name__}: {error}")
     return Outcome(task, "done", result)
 

@@ -244,8 +244,8 @@ def deadline_oracle(problem: Any) -> float:
 def exact_dual(problem: Any, arrays: dict[str, Any]) -> Fraction | float:
     """Return what the multipliers of a certificate prove, in rational numbers.
 
-    The weak duality formula of ``makespan_bounds``, read from its docstring; ``inf`` if a task
-    has no pair left. A threshold takes part as there: the next longer pair is the other case.
+    The weak duality formula of ``makespan_certificates``, read from its docstring; ``inf`` if a
+    task has no pair left. A threshold takes part as there: the next longer pair is the other case.
     """
     n, m = problem.times.shape
     w = [Fraction(float(v)) for v in arrays["servers"]]

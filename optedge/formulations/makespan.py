@@ -32,7 +32,9 @@ import numpy as np
 import numpy.typing as npt
 
 from optedge.formulations import makespan_bounds as bounds
+from optedge.formulations import makespan_certificates as certificates
 from optedge.formulations import makespan_moves as moves
+from optedge.formulations import makespan_relaxations as relaxations
 from optedge.formulations.base import (
     BoolArray,
     Bound,
@@ -360,7 +362,7 @@ class MakespanProblem(Problem):
 
     def scaled(self) -> tuple[MakespanProblem, float]:
         """Return the same instance in units near one, and the unit in seconds (a power of two)."""
-        typical = bounds.longest_least_end(self)
+        typical = relaxations.longest_least_end(self)
         if not typical > 0:
             return self, 1.0
         unit = 2.0 ** round(math.log2(typical))
@@ -373,7 +375,7 @@ class MakespanProblem(Problem):
             weights, prices = (solution.values[name] for name in ("w", "mu"))
         else:
             weights, prices = solution.duals["capacity"], solution.duals.get("memory", {})
-        return bounds.weights_certificate(
+        return certificates.weights_certificate(
             self,
             np.array([abs(weights[j]) for j in servers]),
             unit * np.array([abs(prices.get(j, 0.0)) for j in servers]),
@@ -381,7 +383,7 @@ class MakespanProblem(Problem):
 
     def explain(self, conflict: Iterable[str] = ()) -> str:
         """Say which servers are short of memory, if that is what the conflict comes from."""
-        over = bounds.memory_overload(self)
+        over = relaxations.memory_overload(self)
         if over is None and self.memory is not None and not list(conflict):
             return "whole tasks cannot be packed into the memory of the servers."
         if over is None:
@@ -403,8 +405,8 @@ class MakespanProblem(Problem):
         return ("prices",)
 
     def certify(self, certificate: Certificate) -> float:
-        """Return the bound that ``certificate`` proves, in seconds; see ``makespan_bounds``."""
-        return bounds.certify(self, certificate)
+        """Return the bound in seconds that ``certificate`` proves (``makespan_certificates``)."""
+        return certificates.certify(self, certificate)
 
     # ---- what metaheuristics need
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import logging
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,6 +15,8 @@ from optedge.formulations.base import Bound, Problem
 from optedge.solvers.registry import Options, Solver, find_solver
 from optedge.solvers.result import OPTIMAL_GAP, Result, SolverError, Status, relative_gap
 from optedge.solvers.run import Run
+
+_log = logging.getLogger("optedge")
 
 AGREEMENT = 1e-6  # relative difference between two values of one solution
 
@@ -106,7 +109,9 @@ def solve(
             run.stop("interrupted")
         else:
             _execute(problem, chosen, typed, run)
-    return _result(problem, chosen, typed, run, seed, attached)
+    result = _result(problem, chosen, typed, run, seed, attached)
+    _log.info("%r", result)
+    return result
 
 
 def _prepare(

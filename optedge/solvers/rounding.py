@@ -9,12 +9,9 @@ import numpy as np
 
 from optedge.formulations.base import Certificate, FloatArray, IntArray
 from optedge.formulations.makespan import MakespanProblem
-from optedge.formulations.makespan_bounds import (
-    LinearProgram,
-    cached_deadline,
-    solve_lp,
-    weights_certificate,
-)
+from optedge.formulations.makespan_bounds import cached_deadline
+from optedge.formulations.makespan_certificates import weights_certificate
+from optedge.formulations.makespan_relaxations import LinearProgram, solve_lp
 from optedge.solvers.registry import register
 from optedge.solvers.run import Run
 

@@ -24,6 +24,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import optedge as oe
+from optedge import kernels
 
 TIMES = [[1.0, 4.0], [2.0, INF], [3.0, 1.0]]
 
@@ -481,3 +482,29 @@ def test_explain_always_says_something():
     """If only whole tasks do not fit, the sentence does not end in an empty list."""
     p = oe.MakespanProblem(np.ones((3, 2)), memory=[2, 2, 2], capacity=[3, 3])
     assert not re.search(r":\s*$", p.explain([]))
+
+
+@pytest.mark.parametrize("short", [False, True])
+def test_guide_is_the_change_of_the_sum_of_16th_powers(short):
+    """Annealing's stand-in: sum of (done / scale)^16, plus what memory is exceeded."""
+    memory = dict(memory=[2.0, 1.0, 3.0, 2.0], capacity=[3.0, 4.0, 3.0]) if short else {}
+    p = oe.MakespanProblem(
+        np.random.default_rng(0).uniform(1, 9, (4, 3)), ready=[0, 2, 1], **memory
+    )
+    scale = 11.0
+
+    def stand_in(x):
+        value = ((p.loads(x) / scale) ** 16).sum()
+        if short:
+            used = np.bincount(x, p.memory, 3)
+            value += np.maximum(0, used - p.room).sum() * p.data.overrun / scale
+        return value
+
+    x = np.array([0, 1, 2, 0])
+    state = kernels.start(p.data, x)
+    for i in range(4):
+        for k in range(3):
+            y = x.copy()
+            y[i] = k
+            change = kernels.guide(p.data, state, x, i, k, scale)
+            assert change == pytest.approx(stand_in(y) - stand_in(x), rel=1e-9, abs=1e-12)

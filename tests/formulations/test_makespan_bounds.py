@@ -27,7 +27,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import optedge as oe
-from optedge.formulations.makespan_bounds import cached_deadline, solve_lp
+from optedge.formulations.makespan_bounds import cached_deadline
+from optedge.formulations.makespan_relaxations import solve_lp
 
 NAMES = ("prices", "LP", "preemptive", "pruned", "T*")
 

@@ -301,6 +301,23 @@ def test_nothing_global_is_touched(solver, instance, capsys):
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("long", [1e14, 1e20, 1e300])
+@on("full")
+def test_a_large_number_instead_of_inf(solver, instance, long):
+    """Who writes 1e20 where a server cannot be reached gets the answers all the same."""
+    times = np.array([[1, 2, long], [long, 3, 1], [1, long, 4], [2, 3, long]])
+    exact, rough = (
+        oe.MakespanProblem(np.where(times == long, INF, times)),
+        oe.MakespanProblem(times),
+    )
+    r = oe.solve(rough, solver.name, seed=1, **budgets(solver))
+    assert oe.verify(r)
+    assert r.objective < 20
+    assert r.bound <= brute_force(exact)
+    if solver.kind == "exact":
+        assert r.objective == brute_force(exact)
+
+
 def _legacy_state():
     """Return NumPy's global state, which nobody should touch."""
     return np.random.get_state()[1].tolist()  # noqa: NPY002

@@ -44,6 +44,18 @@ def test_the_unit_of_time_does_not_matter(factor):
         assert r.objective == pytest.approx(best, rel=1e-5)
 
 
+@pytest.mark.parametrize("factor", [1e-12, 1e-9, 1e-6, 1e6, 1e12])
+def test_the_unit_of_memory_does_not_matter(factor):
+    """In bytes or petabytes the same schedules fit, for the evaluator and for HiGHS."""
+    p = oe.MakespanProblem(
+        [[1, 3], [1, 4]], memory=np.full(2, factor), capacity=factor * np.array([1.5, 1.0])
+    )
+    assert p.objective([0, 0]) == INF
+    r = oe.solve(p, "highs", bound=False)
+    assert (r.objective, r.status) == (3.0, "OPTIMAL")
+    assert p.bounds()["T*"] == pytest.approx(3.0)
+
+
 def test_memory_that_is_short_by_less_than_the_tolerance():
     """HiGHS meets rows to 1e-6: what it offers may be refused, but nothing false is said."""
     p = oe.MakespanProblem([[1, 10], [1, 10]], memory=[0.5 + 2e-7] * 2, capacity=[1, 1])
