@@ -100,7 +100,7 @@ def cache_folder() -> Path:
         if b"kernels" in source:  # a file with kernels imports this module
             digest.update(source)
     for body in sorted(_users_bodies(), key=lambda k: (k.__module__, k.python.__name__)):
-        digest.update(_source_of(body.python))
+        digest.update(source_of(body.python))
     base = os.environ.get("NUMBA_CACHE_DIR") or _user_cache()
     return Path(base) / f"optedge-{digest.hexdigest()[:16]}"
 
@@ -111,12 +111,19 @@ def _users_bodies() -> list[Kernel[..., Any]]:
     return [k for k in _overloads.values() if k.__module__.partition(".")[0] != package]
 
 
-def _source_of(function: Any) -> bytes:
+def source_of(function: Any) -> bytes:
     """Return the whole file of a function, or its compiled form where it was typed in."""
     try:
         return Path(function.__code__.co_filename).read_bytes()
     except OSError:
-        return repr((function.__code__.co_code, function.__code__.co_consts)).encode()
+        return _compiled_form(function.__code__)
+
+
+def _compiled_form(code: types.CodeType) -> bytes:
+    inner = [c for c in code.co_consts if isinstance(c, types.CodeType)]  # their repr has addresses
+    consts = [c for c in code.co_consts if not isinstance(c, types.CodeType)]
+    parts = [code.co_code, repr((consts, code.co_names)).encode()]
+    return b"".join([*parts, *(_compiled_form(c) for c in inner)])
 
 
 def _user_cache() -> str:

@@ -192,33 +192,6 @@ def test_overflow_costs_more_than_any_schedule(problem, data):
             assert price == pytest.approx(plain_makespan(p, x), rel=1e-9)
 
 
-@pytest.mark.parametrize("fields", FIELDS)
-def test_guide_is_the_change_of_a_smooth_cost(fields):
-    """The guide is how the sum of the 16th powers of the loads changes, plus memory exceeded."""
-    p = random_problem(4, 9, 4, **fields)
-    rng = np.random.default_rng(5)
-    x = np.array([rng.choice(np.flatnonzero(row)) for row in p.choices])
-    state = kernels.start(p.data, x)
-
-    def smooth(code):
-        powers = sum((load / 20.0) ** 16 for load in plain_loads(p, code))
-        if p.memory is None:
-            return powers, 0.0
-        used = np.bincount(code, p.memory, p.n_servers)
-        return powers, np.maximum(0.0, used - p.capacity).sum()
-
-    for i in range(9):
-        for k in np.flatnonzero(p.choices[i]):
-            y = x.copy()
-            y[i] = k
-            (powers, over), (powers_y, over_y) = smooth(x), smooth(y)
-            found = kernels.guide(p.data, state, x, i, int(k), 20.0)
-            if abs(over_y - over) < 1e-6:
-                assert found == pytest.approx(powers_y - powers, rel=1e-9, abs=1e-12)
-            else:  # a unit of memory weighs more than any load
-                assert (found > 0) == (over_y > over)
-
-
 def test_overflow_is_less_the_less_memory_is_exceeded():
     """A search is led back: of two overfull codes the one nearer to the capacity is cheaper."""
     p = oe.MakespanProblem(np.ones((5, 2)), memory=[2.0] * 5, capacity=[5.0, 6.0])

@@ -166,7 +166,7 @@ class MakespanProblem(Problem):
         """``capacity`` with the rounding error that sums of sizes are forgiven; None without."""
         if self.capacity is None:
             return None
-        return np.asarray(self.capacity + moves.SLACK * np.maximum(1.0, self.capacity))
+        return np.asarray(self.capacity * (1 + moves.SLACK))
 
     @functools.cached_property
     def sizes(self) -> FloatArray:
@@ -365,8 +365,18 @@ class MakespanProblem(Problem):
         typical = relaxations.longest_least_end(self)
         if not typical > 0:
             return self, 1.0
-        unit = 2.0 ** round(math.log2(typical))
-        return self.replace(times=self.times / unit, ready=self.ready / unit), unit
+        unit = _power_of_two(typical)
+        cut = np.minimum(self.times, relaxations.LONGEST * typical)
+        times = np.where(np.isfinite(self.times), cut, np.inf) / unit
+        changes: dict[str, Any] = {"times": times, "ready": self.ready / unit}
+        if self.memory is not None and self.capacity is not None:
+            changes["memory"] = self.memory / self._memory_unit
+            changes["capacity"] = self.capacity / self._memory_unit
+        return self.replace(**changes), unit
+
+    @property
+    def _memory_unit(self) -> float:
+        return 1.0 if self.capacity is None else _power_of_two(float(self.capacity.max()))
 
     def dual_certificate(self, kind: str, solution: Any, unit: float = 1.0) -> Certificate | None:
         """Return the weights of the servers in the solution of ``"lp"`` or ``"dual"``."""
@@ -378,7 +388,7 @@ class MakespanProblem(Problem):
         return certificates.weights_certificate(
             self,
             np.array([abs(weights[j]) for j in servers]),
-            unit * np.array([abs(prices.get(j, 0.0)) for j in servers]),
+            unit / self._memory_unit * np.array([abs(prices.get(j, 0.0)) for j in servers]),
         )
 
     def explain(self, conflict: Iterable[str] = ()) -> str:
@@ -455,6 +465,11 @@ class MakespanProblem(Problem):
             used = np.bincount(placed, self.memory[:i], self.n_servers)
             done[used + self.memory[i] > self.room] = np.inf
         return done
+
+
+def _power_of_two(value: float) -> float:
+    """Return the power of two nearest to ``value``: dividing by it rounds nothing."""
+    return 2.0 ** round(math.log2(value)) if value > 0 else 1.0
 
 
 def _list(numbers: Iterable[int]) -> str:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from optedge.formulations.makespan import MakespanProblem
 
 
+LONGEST = 1e12  # typical makespans: what lasts longer is cut, for HiGHS; bounds are valued uncut
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class LinearProgram:
     """A solved linear relaxation: an optimal vertex and its multipliers.
@@ -63,9 +66,9 @@ def solve_lp(
     if not allowed.any(axis=1).all():
         return nothing
     task, server = np.nonzero(allowed)
-    times = problem.times[task, server]
     # In units of a typical makespan, so that the tolerances of HiGHS are relative ones.
     scale = longest_least_end(problem) or 1.0
+    times = np.minimum(problem.times[task, server], LONGEST * scale)
     pairs = task.size
     columns = np.arange(pairs)
 
@@ -74,7 +77,7 @@ def solve_lp(
     upper = [-problem.ready / scale, np.ones(n)]
     rows = m + n
     if problem.memory is not None and problem.room is not None:
-        size = float(problem.room.max())
+        size = float(problem.room.max()) or 1.0
         entries.append((rows + server, columns, problem.memory[task] / size))
         upper.append(problem.room / size)
         rows += m
@@ -137,7 +140,7 @@ def memory_prices(problem: MakespanProblem, threshold: float = math.inf) -> Floa
         return np.zeros(problem.n_servers)
     n, m = problem.times.shape
     task, server = np.nonzero(allowed)
-    pairs, size = task.size, float(problem.room.max())
+    pairs, size = task.size, float(problem.room.max()) or 1.0
     rows = np.concatenate([server, m + task, np.arange(m)])
     columns = np.concatenate([np.arange(pairs), np.arange(pairs), np.full(m, pairs)])
     values = np.concatenate([problem.memory[task] / size, np.ones(pairs), -np.ones(m)])

@@ -164,11 +164,11 @@ def _guided(
         i = movable[int(rng.random() * movable.size)]
         k = draw_other(table, counts, i, x[i], rng)
         worse = guide(data, state, x, i, k, scale)
-        if worse <= 0.0:
+        if worse <= 0.0 or (
+            worse < 40.0 * temperature and rng.random() < math.exp(-worse / temperature)
+        ):
             apply(data, state, x, i, k)
-            cost = price(data, state, x, i, k)  # a best code is reached downhill: not asked uphill
+            cost = price(data, state, x, i, k)
             if cost < best_cost:
                 best_cost = cost
                 best[:] = x
-        elif worse < 40.0 * temperature and rng.random() < math.exp(-worse / temperature):
-            apply(data, state, x, i, k)

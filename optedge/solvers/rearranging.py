@@ -27,8 +27,12 @@ class RearrangingOptions(Options):
     )
     acceptance: str | None = option(None, "rule for worsening moves (metropolis)", choices=RULES)
     rounds: int = option(60, "rounds over all tasks (the paper's RoundLimit)", low=1)
-    start_temperature: float = option(0.003, "temperature of the first round", above=0)
-    end_temperature: float = option(1e-4, "temperature of the last round", above=0)
+    start_temperature: float = option(0.003, "metropolis: temperature of the first round", above=0)
+    end_temperature: float = option(1e-4, "metropolis: temperature of the last round", above=0)
+    tp: float = option(
+        -1.0, "threshold: a worsening move is taken with probability exp(tp)", below=0
+    )
+    ra: float = option(1.01, "threshold: tp is multiplied by this after each such move", above=1)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -58,8 +62,10 @@ def rearrange(problem: MakespanProblem, options: RearrangingOptions, run: Run) -
     ``literal`` is the published rule: a worsening move is accepted if exp(Tp) > U(0, 1) with
     Tp > 0, that is always, so that after one round every task sits on the last server (one it
     cannot use makes the schedule infeasible); the last schedule is returned, not the best.
+    ``threshold`` reads it as the prose does, "the probability falls after each accepted worsening":
+    probability exp(Tp) with Tp < 0, whatever the loss, and Tp times Ra > 1 after each.
     ``metropolis`` accepts with probability min(1, exp(-delta / T)), delta relative to the first
-    makespan; ``threshold`` accepts if delta <= T. Both use allowed servers only, accept moves that
+    makespan. Both use allowed servers only, accept moves that
     change nothing, and keep the best schedule. The first schedule is the list rule, largest task
     first (the pseudo-code sorts the other way and keeps the last improving server).
     """
@@ -70,7 +76,7 @@ def rearrange(problem: MakespanProblem, options: RearrangingOptions, run: Run) -
     if not literal:
         run.offer(x, first, int(problem.eligible.sum()))
     ratio = options.end_temperature / options.start_temperature
-    best = x.copy()
+    best, tp = x.copy(), options.tp
     for sweep in range(options.rounds):
         if run.done():
             break
@@ -78,7 +84,9 @@ def rearrange(problem: MakespanProblem, options: RearrangingOptions, run: Run) -
         heat = max(temperature * first, 1e-300)
         order = run.rng.permutation(problem.n_tasks)
         budget = run.evaluations_left
-        priced = _sweep(problem.data, x, best, order, rule, heat, budget, run.rng)
+        priced, tp = _sweep(
+            problem.data, x, best, order, rule, heat, tp, options.ra, budget, run.rng
+        )
         if literal:
             run.count(priced)
         else:
@@ -95,12 +103,15 @@ def _sweep(
     order: IntArray,
     rule: int,
     temperature: float,
+    tp: float,
+    ra: float,
     budget: int,
     rng: np.random.Generator,
-) -> int:
-    """Try each task of ``order`` on each server; return the moves priced, at most ``budget``.
+) -> tuple[int, float]:
+    """Try each task of ``order`` on each server; return the moves priced, and the new ``tp``.
 
-    ``x`` moves on, ``best`` keeps the best schedule. Rules: 0 Metropolis, 1 threshold, 2 literal.
+    At most ``budget`` moves are priced. ``x`` moves on, ``best`` keeps the best schedule. Rules: 0
+    Metropolis, 1 threshold, 2 literal.
     """
     cost, best_cost = _makespan(data, x), _makespan(data, best)
     priced = 0
@@ -111,7 +122,7 @@ def _sweep(
             if rule != 2 and (j == k or data.times[i, j] == np.inf):
                 continue
             if priced == budget:
-                return priced
+                return priced, tp
             priced += 1
             value = cost
             if j != k:
@@ -122,8 +133,9 @@ def _sweep(
             accepted = value <= cost or rule == 2
             if not accepted and rule == 0:
                 accepted = rng.random() < np.exp((cost - value) / temperature)
-            elif not accepted:
-                accepted = value - cost <= temperature
+            elif not accepted and rng.random() < np.exp(tp):
+                accepted = True
+                tp *= ra
             if accepted and j != k:
                 x[i] = j
                 # Infinite loads cannot be undone by subtraction.
@@ -136,7 +148,7 @@ def _sweep(
                 if cost < best_cost:
                     best_cost = cost
                     best[:] = x
-    return priced
+    return priced, tp
 
 
 @kernel

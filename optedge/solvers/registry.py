@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -10,10 +11,10 @@ import inspect
 import math
 import pkgutil
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
 from optedge.formulations.base import Problem
+from optedge.kernels import source_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -175,18 +176,15 @@ class Solver:
 
     @functools.cached_property
     def source_hash(self) -> str:
-        """A hash of the algorithm's source: of its whole file, or of a notebook's function."""
-        try:
-            module = inspect.getmodule(self.function)
-            path = getattr(module, "__file__", None)
-            if path is not None and getattr(module, "__name__", "") != "__main__":
-                text = Path(path).read_text(encoding="utf-8")
-            else:
-                text = inspect.getsource(self.function)
-        except (OSError, TypeError):  # typed at a prompt: the code object is all there is
-            code = self.function.__code__
-            text = repr((code.co_code, code.co_consts, code.co_names))
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        """A hash of the algorithm's source: of its file, or of the function in a notebook."""
+        function = inspect.unwrap(self.function)
+        if not hasattr(function, "__code__"):  # an object that can be called
+            function = type(function).__call__
+        source = source_of(function)
+        if function.__module__ == "__main__":
+            with contextlib.suppress(OSError, TypeError):  # typed at a prompt: no source
+                source = inspect.getsource(function).encode()
+        return hashlib.sha256(source).hexdigest()[:16]
 
 
 _solvers: dict[str, Solver] = {}

@@ -171,3 +171,35 @@ def test_zero_makespans(name):
     assert r.objective == 0.0
     assert math.isinf(r.gap)
     assert oe.solve(r.problem, name).gap == 0.0
+
+
+def test_threshold_takes_losses_less_and_less():
+    """Probability exp(tp) whatever the loss: surely with tp near 0, never again with a large ra."""
+    p = oe.MakespanProblem.related([6, 4, 4, 2], [2, 1])
+    never = oe.solve(p, "sa-rearranging", acceptance="threshold", tp=-1e9, rounds=3, bound=False)
+    assert never.objective == oe.solve(p, "lpt").objective
+    s3 = oe.MakespanProblem.related([3, 3, 2, 2, 2], [1, 1], name="S3")
+    found = [
+        oe.solve(s3, "sa-rearranging", acceptance="threshold", tp=-1.0, ra=1.01, seed=k).objective
+        for k in range(5)
+    ]
+    assert min(found) == 6.0, "losses of any size are taken: the optimum is reached from 7"
+
+
+@pytest.mark.parametrize("longest", [1e15, 1e20, 1e300])
+def test_very_long_times(longest):
+    """A pair that nobody would use leaves bounds and optimum as they are."""
+    p = oe.MakespanProblem([[1, longest], [1, 1.5], [2, 1]])
+    assert oe.solve(p, "highs").objective == oe.solve(p, "enumeration").objective == 2.0
+    assert oe.verify(oe.solve(p, "lst"))
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1e-9, 1e-6, 1.0, 1e6, 1e12])
+def test_the_unit_of_memory_does_not_matter(unit):
+    """In bytes or in exabytes the optimum is 3, and too much memory is too much."""
+    p = oe.MakespanProblem([[1, 3], [1, 4]], memory=[unit, unit], capacity=[1.5 * unit, unit])
+    assert p.objective([0, 0]) == np.inf
+    for solver in ("highs", "enumeration", "local-search", "annealing"):
+        assert oe.solve(p, solver, max_evaluations=500).objective == 3.0, solver
+    assert oe.verify(oe.solve(p, "highs", kind="lp"))
+    assert max(p.bounds().values()) <= 3.0
