@@ -175,6 +175,12 @@ class MakespanProblem(Problem):
             return self.work
         return np.asarray(np.where(self.eligible, self.times, np.inf).min(axis=1))
 
+    @functools.cached_property
+    def integral(self) -> bool:
+        """Whether all times and ready times are whole numbers, and so every makespan."""
+        times = self.times[self.eligible]
+        return bool((times == np.rint(times)).all() and (self.ready == np.rint(self.ready)).all())
+
     def pruned(self, deadline: float) -> MakespanProblem:
         """Return the copy without the pairs that alone overrun ``deadline`` (seconds).
 
@@ -290,7 +296,11 @@ class MakespanProblem(Problem):
         m.J = pyo.RangeSet(0, self.n_servers - 1)
         m.E = pyo.Set(dimen=2, initialize=[(i, j) for i in m.I for j in servers_of[i]])
         m.x = pyo.Var(m.E, domain=share, doc="1 if task i goes to server j")
-        m.C = pyo.Var(domain=pyo.NonNegativeReals, doc="makespan, s")
+        # Sums of whole numbers are whole: saying so rounds every bound of the search up.
+        whole = self.integral and share is pyo.Binary
+        m.C = pyo.Var(
+            domain=pyo.NonNegativeIntegers if whole else pyo.NonNegativeReals, doc="makespan, s"
+        )
 
         m.makespan = pyo.Objective(expr=m.C)
         m.capacity = pyo.Constraint(
@@ -363,7 +373,7 @@ class MakespanProblem(Problem):
     def scaled(self) -> tuple[MakespanProblem, float]:
         """Return the same instance in units near one, and the unit in seconds (a power of two)."""
         typical = relaxations.longest_least_end(self)
-        if not typical > 0:
+        if not typical > 0 or (self.integral and typical < 1e6 and self.memory is None):
             return self, 1.0
         unit = _power_of_two(typical)
         cut = np.minimum(self.times, relaxations.LONGEST * typical)

@@ -22,7 +22,9 @@ class LocalSearchOptions(Options):
 
     strength: int = option(4, "decisions drawn anew before each further descent", low=1)
     descents: int | None = option(None, "descents in all; None: until a budget ends", low=1)
-    patience: int = option(200_000, "descents in a row without a better code; then it ends", low=1)
+    patience: int = option(
+        1_000_000, "descents in a row without a better code; then it ends", low=1
+    )
 
 
 @register(
