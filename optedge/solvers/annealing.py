@@ -95,7 +95,7 @@ def _scale(problem: Any, run: Run, code: IntArray) -> float:
 def _polish(problem: Any, data: Any, best: IntArray, choices: BoolArray, run: Run) -> None:
     """Descend from the best code until it is a local optimum or the run is over."""
     local = False
-    limit = 8 * problem.moves_per_chunk
+    limit = 2 * problem.moves_per_chunk
     while not local and not run.done():
         take = min(limit, run.evaluations_left)
         priced, local = descent(data, best, choices, take)

@@ -65,7 +65,7 @@ def search_locally(problem: Any, options: LocalSearchOptions, run: Run) -> None:
             return
         if finished == 0 and last:
             run.stop("evaluations")  # what is left is too little for one more step
-        chunk = min(2 * chunk, 8 * problem.moves_per_chunk) if finished else 4 * chunk
+        chunk = min(2 * chunk, 2 * problem.moves_per_chunk) if finished else 4 * chunk
 
 
 @kernel
