@@ -70,7 +70,7 @@ def main() -> None:
     report.table("Excess over the best known value", _solver_rows(verified, known))
     report.note(
         "The bounds are attached once an instance, outside the seconds of any run; `lst` reuses "
-        "the linear programs of the bound T*, so its own seconds are those of the rounding."
+        "the linear programs of the bound T*, and their seconds are counted as its own."
     )
     report.table("Summary of the study", _summary(study))
     _conclude(report, verified, known)

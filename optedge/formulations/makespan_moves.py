@@ -156,7 +156,7 @@ def _descend(
     load, used = state[0], state[1]
     member, count = _members(x, m)
     tried = np.empty(m, np.bool_)
-    priced = 0
+    priced, looked = 0, 0
     while True:
         k = int(np.argmax(load))
         tried[:] = False
@@ -168,7 +168,9 @@ def _descend(
                 if not tried[s] and (j < 0 or load[s] < load[j]):
                     j = s
             tried[j] = True
-            if priced + count[k] * (count[j] + 1) > limit:
+            # With few servers a task most looks price nothing, and yet take time.
+            looked += m + count[k]
+            if priced + count[k] * (count[j] + 1) > limit or looked > 8 * limit + 8 * m:
                 return priced, False
             a, b, tried_here = _best_exchange(data, load, used, member, count, k, j)
             priced += tried_here
