@@ -79,13 +79,15 @@ def _start(data: MakespanData, x: IntArray) -> FloatArray:
 @overload(price, MakespanData)
 def _price(data: MakespanData, state: FloatArray, x: IntArray, i: int, k: int) -> float:
     j = x[i]
-    if j == k:
-        worst = state[0, j]
+    worst = 0.0
+    if j == k:  # the cost as it stands: a loop without branches
+        for s in range(data.ready.size):
+            worst = max(worst, state[0, s])
     else:
         worst = max(state[0, j] - data.times[i, j], state[0, k] + data.times[i, k])
-    for s in range(data.ready.size):
-        if s != j and s != k and state[0, s] > worst:
-            worst = state[0, s]
+        for s in range(data.ready.size):
+            if s != j and s != k and state[0, s] > worst:
+                worst = state[0, s]
     if data.capacity.size:
         over = 0.0
         for s in range(data.ready.size):

@@ -164,11 +164,13 @@ def _guided(
         i = movable[int(rng.random() * movable.size)]
         k = draw_other(table, counts, i, x[i], rng)
         worse = guide(data, state, x, i, k, scale)
-        if worse <= 0.0 or (
-            worse < 40.0 * temperature and rng.random() < math.exp(-worse / temperature)
-        ):
+        if worse <= 0.0:
             apply(data, state, x, i, k)
+            # The cost is asked downhill only, for speed. A step uphill of the stand-in may lower
+            # the cost too; the next step down sees that, unless it is undone before.
             cost = price(data, state, x, i, k)
             if cost < best_cost:
                 best_cost = cost
                 best[:] = x
+        elif worse < 40.0 * temperature and rng.random() < math.exp(-worse / temperature):
+            apply(data, state, x, i, k)
