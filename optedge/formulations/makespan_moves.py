@@ -172,7 +172,7 @@ def _descend(
             tried[j] = True
             # With few servers a task most looks price nothing, and yet take time.
             looked += m + count[k]
-            if priced + count[k] * (count[j] + 1) > limit or looked > 8 * limit + 8 * m:
+            if priced + count[k] * (count[j] + 1) > limit or looked // 8 - m > limit:
                 return priced, False
             a, b, tried_here = _best_exchange(data, load, used, member, count, k, j)
             priced += tried_here

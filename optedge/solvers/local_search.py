@@ -89,7 +89,8 @@ def _rounds(
     state = start(data, x)
     cost = price(data, state, x, 0, x[0])
     rounds, priced = 0, 0
-    while rounds < most:
+    # Beside its moves a round takes time for its code; where few moves exist, that is all.
+    while rounds < most and rounds * x.size // 2 <= limit:
         for _ in range(strength):
             i = int(rng.random() * x.size)
             apply(data, state, x, i, draw_option(table, counts, i, rng))
