@@ -373,9 +373,10 @@ class MakespanProblem(Problem):
     def scaled(self) -> tuple[MakespanProblem, float]:
         """Return the same instance in units near one, and the unit in seconds (a power of two)."""
         typical = relaxations.longest_least_end(self)
-        if not typical > 0 or (self.integral and typical < 1e6 and self.memory is None):
+        if not typical > 0:
             return self, 1.0
-        unit = _power_of_two(typical)
+        whole = self.integral and typical < 1e6  # they are to stay whole numbers
+        unit = 1.0 if whole else _power_of_two(typical)
         cut = np.minimum(self.times, relaxations.LONGEST * typical)
         times = np.where(np.isfinite(self.times), cut, np.inf) / unit
         changes: dict[str, Any] = {"times": times, "ready": self.ready / unit}
