@@ -20,7 +20,8 @@ def test_no_bound_above_and_no_value_below_the_best_known(path):
     known, proved = rcmax_best_known()[path.stem]
     bounds = problem.bounds()
     assert max(bounds.values()) <= known
-    assert bounds["LP"] <= bounds["preemptive"] * (1 + 1e-9) <= bounds["T*"] * (1 + 2e-9)
+    # Certified values: the duals that they come from are exact to HiGHS' tolerance only.
+    assert bounds["LP"] <= bounds["preemptive"] * (1 + 1e-6) <= bounds["T*"] * (1 + 2e-6)
     for solver in ("lst", "shmoys-tardos"):
         result = oe.solve(problem, solver)
         assert known <= result.objective <= 2 * bounds["T*"]
