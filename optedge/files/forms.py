@@ -87,7 +87,7 @@ def _sequence(form: Form) -> Form:
         return [step(value, f"{where}[{k}]") for k, value in enumerate(values)]
 
     return Form(
-        list[form.wire],  # type: ignore[name-defined]
+        list[form.wire],  # type: ignore[name-defined]  # a type made at run time, for msgspec
         lambda values, where: each(form.pack, values, where),
         lambda values, where: tuple(each(form.unpack, values, where)),
     )

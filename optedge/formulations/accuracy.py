@@ -279,7 +279,7 @@ def _clip(stationary: float | None, lowest: float) -> tuple[float, Binding]:
 
 def _number(value: object, field: str) -> float:
     try:
-        number = float(value)  # type: ignore[arg-type]
+        number = float(value)  # type: ignore[arg-type]  # what float refuses is caught here
     except (TypeError, ValueError):
         number = math.nan
     if not math.isfinite(number):

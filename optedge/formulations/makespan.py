@@ -360,7 +360,7 @@ class MakespanProblem(Problem):
         for (i, j), variable in model.x.items():
             if variable.value is not None and variable.value > 0.5:
                 x[i] = j
-        split = any(1e-6 < (v.value or 0.0) < 1 - 1e-6 for v in model.x.values())
+        split = any(1e-4 < (v.value or 0.0) < 1 - 1e-4 for v in model.x.values())
         return None if split or (x < 0).any() else x
 
     def fill(self, model: Any, x: npt.ArrayLike) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import optedge as oe
@@ -100,3 +101,19 @@ def test_unknown_parts_are_refused():
     """The choices are listed."""
     with pytest.raises(ValueError, match="there is no part 'figure 3'; the parts are comparison"):
         edge_learning.reproduce(["figure 3"])
+
+
+@pytest.mark.parametrize(("second", "verdict"), [(9.0, "reproduces"), (21.0, "differs")])
+def test_fewest_tasks_must_hold_for_both_algorithms(second, verdict):
+    """Figure 6 claims it of both: one of them above random choice refutes it."""
+    counts = {"random": 20.0, "multiphase": 11.0, "algorithm 1": 10.0, "algorithm 2": second}
+    measured = pd.DataFrame(
+        [
+            {"setting": "described", "stage": s, "method": m, "tasks_on_busiest": c}
+            for s in (1, 2, 3)
+            for m, c in counts.items()
+        ]
+    )
+    (claim,) = edge_learning._figure_6(measured)
+    assert claim.verdict == verdict
+    assert bool(claim.reason) == (verdict == "differs")
