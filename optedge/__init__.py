@@ -15,7 +15,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from optedge import papers, plots
+    from optedge import networks, papers, platforms, plots
     from optedge.bridge import solve_model
     from optedge.files import load, read_rcmax, save
     from optedge.formulations.accuracy import (
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
         best_ratio,
     )
     from optedge.formulations.base import Bound, Certificate, Problem, array_field
+    from optedge.formulations.cut import CutProblem, bandwidth_curve
     from optedge.formulations.makespan import MakespanProblem
+    from optedge.formulations.split import SplitProblem
     from optedge.solvers.front import solve
     from optedge.solvers.registry import Options, list_solvers, option, register
     from optedge.solvers.result import Result, SolverError, Status
@@ -36,6 +38,7 @@ _HOME = {
     "AccuracyCurve": "formulations.accuracy",
     "Bound": "formulations.base",
     "Certificate": "formulations.base",
+    "CutProblem": "formulations.cut",
     "InfeasibleError": "formulations.accuracy",
     "MakespanProblem": "formulations.makespan",
     "Options": "solvers.registry",
@@ -43,10 +46,12 @@ _HOME = {
     "Result": "solvers.result",
     "Run": "solvers.run",
     "SolverError": "solvers.result",
+    "SplitProblem": "formulations.split",
     "Status": "solvers.result",
     "Study": "study",
     "Verification": "solvers.verification",
     "array_field": "formulations.base",
+    "bandwidth_curve": "formulations.cut",
     "best_ratio": "formulations.accuracy",
     "compare": "study",
     "list_solvers": "solvers.registry",
@@ -59,12 +64,13 @@ _HOME = {
     "solve_model": "bridge",
     "verify": "solvers.verification",
 }
-_MODULES = ("papers", "plots")
+_MODULES = ("networks", "papers", "platforms", "plots")
 
 __all__ = [
     "AccuracyCurve",
     "Bound",
     "Certificate",
+    "CutProblem",
     "InfeasibleError",
     "MakespanProblem",
     "Options",
@@ -72,16 +78,20 @@ __all__ = [
     "Result",
     "Run",
     "SolverError",
+    "SplitProblem",
     "Status",
     "Study",
     "Verification",
     "array_field",
+    "bandwidth_curve",
     "best_ratio",
     "compare",
     "list_solvers",
     "load",
+    "networks",
     "option",
     "papers",
+    "platforms",
     "plots",
     "read_rcmax",
     "register",

@@ -16,6 +16,8 @@ from optedge.statistics import anytime_gaps, performance_profile
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from optedge.formulations.cut import BandwidthCurve
+    from optedge.networks.graph import LayerGraph
     from optedge.study import Study
 
 FLOOR = 1e-8  # gaps below are drawn here: a logarithmic axis has no zero
@@ -180,5 +182,61 @@ def profile(study: Study, ax: Axes | None = None) -> Axes:
     ax.set_xlabel("excess over the best proved bound, at most (%)")
     ax.set_ylabel("share of runs")
     ax.grid(alpha=0.3)
+    ax.legend(frameon=False, fontsize=8)
+    return ax
+
+
+def network(graph: LayerGraph, tiers: Any = None, ax: Axes | None = None) -> Axes:
+    """Draw the layers of a network from left to right, coloured by kind, or by tier.
+
+    Parameters
+    ----------
+    graph
+        The network.
+    tiers
+        The tier of each layer, such as the solution of a :class:`CutProblem`; what is sent is
+        drawn heavy.
+    ax
+        Where to draw; a new figure by default.
+    """
+    from optedge.networks.drawing import draw
+
+    return draw(graph, tiers, ax)
+
+
+def bandwidth(curve: BandwidthCurve, ax: Axes | None = None) -> Axes:
+    """Draw least latency against bandwidth: a thin line a plan, their lower envelope thick.
+
+    Parameters
+    ----------
+    curve
+        From :func:`optedge.bandwidth_curve`.
+    ax
+        Where to draw; a new figure by default.
+    """
+    ax = _axes(ax, (7.5, 4.2))
+    rates = np.geomspace(curve.low, curve.high, 400)
+    rates = np.sort(np.concatenate([rates, curve.switches]))
+    best = curve.latency(rates)
+    offloaded = (curve.tiers > 0).sum(axis=1)
+    last = curve.tiers.shape[1] - 1
+    for k, (bits, seconds) in enumerate(zip(curve.bits, curve.seconds, strict=True)):
+        count = int(offloaded[k])
+        label = (
+            "edge-only"
+            if count == 0
+            else "cloud-only"
+            if count == last
+            else f"{count} layers beyond"
+        )
+        ax.plot(rates / 1e6, seconds + bits / rates, color=f"C{k % 10}", linewidth=1, label=label)
+    ax.plot(rates / 1e6, best, color="black", linewidth=2.6, label="optimum")
+    at = curve.latency(curve.switches)
+    ax.plot(curve.switches / 1e6, at, "o", color="black", markersize=5, label="switch")
+    ax.set_xscale("log")
+    ax.set_xlabel("bandwidth (Mbit/s)")
+    ax.set_ylabel("latency (s)")
+    ax.set_xlim(curve.low / 1e6, curve.high / 1e6)
+    ax.set_ylim(0, 1.6 * float(best.max()))
     ax.legend(frameon=False, fontsize=8)
     return ax

@@ -19,7 +19,7 @@ from hypothesis.extra import numpy as hnp
 
 import optedge as oe
 from optedge import files
-from optedge.files import disk
+from optedge import disk
 from optedge.formulations.base import Certificate, FloatArray, IntArray, Problem, array_field
 from optedge.solvers.result import HISTORY, Result, Status
 
@@ -346,7 +346,7 @@ def test_what_cannot_be_written_is_named() -> None:
         files.encode_problem(everything(capacity=2.5))
     with pytest.raises(TypeError, match=r"chains\[0\]: an array of complex128 cannot be written"):
         files.encode_problem(everything(chains=(np.array([1j]),)))
-    with pytest.raises(TypeError, match="a problem or a result is expected, got list"):
+    with pytest.raises(TypeError, match="a problem, a result or a network is expected, got list"):
         oe.save([1], "nowhere.json")  # type: ignore[arg-type]
 
 
@@ -380,8 +380,8 @@ HEADER = {"format": "optedge", "version": 1, "kind": "problem", "class": "Makesp
         ({"version": "2" * 99}, f"version: expected a whole number from 1, got '{'2' * 59}...."),
         ({"version": True}, "version: expected a whole number from 1, got True."),
         ({"version": ...}, "the field version is missing."),
-        ({"kind": "plan"}, "kind: expected 'problem' or 'result', got 'plan'."),
-        ({"kind": []}, "kind: expected 'problem' or 'result', got []."),
+        ({"kind": "plan"}, "kind: expected 'problem' or 'result' or 'network', got 'plan'."),
+        ({"kind": []}, "kind: expected 'problem' or 'result' or 'network', got []."),
         ({"class": ...}, "the field class is missing."),
     ],
 )  # fmt: skip

@@ -13,7 +13,7 @@ A problem class needs nothing to be stored but its declared fields. If its solut
 dataclasses, it names them: ``solution_types: ClassVar[tuple[type, ...]] = (Schedule,)``.
 """
 
-from optedge.files.disk import write_atomic
+from optedge.disk import write_atomic
 from optedge.files.documents import (
     decode_problem,
     decode_result,

@@ -18,16 +18,18 @@ import msgspec
 
 import optedge.formulations
 from optedge.files.arrays import table
-from optedge.files.disk import read_limited, write_atomic
+from optedge.disk import read_limited, write_atomic
 from optedge.files.forms import make_record, mapping, optional, record
 from optedge.files.untyped import ANYTHING, FACT
 from optedge.files.wire import Form, convert, decode, shown
 from optedge.formulations.base import Problem
+from optedge.networks.graph import LayerGraph
+from optedge.networks.tables import decode_json, write_json
 from optedge.solvers.result import HISTORY, Result
 
 FORMAT = "optedge"
 VERSION = 1
-KINDS = ("problem", "result")
+KINDS = ("problem", "result", "network")
 
 
 class _Header(msgspec.Struct):
@@ -45,8 +47,8 @@ _HEADER = ("format", "version", "kind", "class")
 # -------------------------------------------------------------------------- files
 
 
-def save(thing: Problem | Result, path: str | os.PathLike[str]) -> None:
-    """Write a problem or a result to a JSON file.
+def save(thing: Problem | Result | LayerGraph, path: str | os.PathLike[str]) -> None:
+    """Write a problem, a result or a network to a JSON file.
 
     Parameters
     ----------
@@ -60,16 +62,18 @@ def save(thing: Problem | Result, path: str | os.PathLike[str]) -> None:
     TypeError
         If ``thing`` is neither, or holds something that cannot be written; the sentence says what.
     """
-    if isinstance(thing, Problem):
+    if isinstance(thing, LayerGraph):
+        write_json(thing, path)
+    elif isinstance(thing, Problem):
         write_atomic(path, encode_problem(thing))
     elif isinstance(thing, Result):
         write_atomic(path, encode_result(thing))
     else:
-        raise TypeError(f"a problem or a result is expected, got {type(thing).__name__}.")
+        raise TypeError(f"a problem, a result or a network is expected, got {type(thing).__name__}.")
 
 
 def load(path: str | os.PathLike[str]) -> Any:
-    """Return the problem or the result that :func:`save` wrote.
+    """Return the problem, the result or the network that :func:`save` wrote.
 
     Parameters
     ----------
@@ -78,7 +82,7 @@ def load(path: str | os.PathLike[str]) -> Any:
 
     Returns
     -------
-    Problem or Result
+    Problem, Result or LayerGraph
         Equal to what was saved, to the last digit.
 
     Raises
@@ -130,6 +134,8 @@ def _encode(kind: str, cls: Any, thing: Any) -> bytes:
 
 def _decode(data: bytes, kinds: tuple[str, ...]) -> Any:
     header = _checked_header(data, kinds)
+    if header.file_kind == "network":
+        return decode_json(data)
     cls: Any = _class_named(header.file_class)
     form = _form(header.file_kind, cls)
     try:
@@ -149,7 +155,7 @@ def _checked_header(data: bytes, kinds: tuple[str, ...]) -> _Header:
     if header.file_format != FORMAT:
         raise ValueError(f"not an optedge file: format must be {FORMAT!r}.")
     for name, value in zip(_HEADER, values, strict=True):
-        if value is None:
+        if value is None and not (name == "class" and header.file_kind == "network"):
             raise ValueError(f"the field {name} is missing.")
     version = header.file_version
     if type(version) is not int or version < 1:

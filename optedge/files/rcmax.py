@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from optedge.files.disk import read_limited
+from optedge.disk import read_limited
 from optedge.files.wire import shown
 from optedge.formulations.makespan import MakespanProblem
 

@@ -370,10 +370,18 @@ class Problem:
 
     @property
     def offers(self) -> frozenset[str]:
-        """What this problem gives to metaheuristics: some of ``code``, ``partial``, ``moves``."""
+        """What this problem gives to solvers that are made for no class of problems.
+
+        Some of ``code``, ``partial``, ``moves`` (metaheuristics), ``enumerable`` (all solutions can
+        be listed) and ``tiers`` (everything may be put on one tier).
+        """
         offered = set()
         if hasattr(self, "choices") and hasattr(self, "costs"):
             offered.add("code")
+        if hasattr(self, "solutions") or "code" in offered:
+            offered.add("enumerable")
+        if hasattr(self, "everything_on"):
+            offered.add("tiers")
         if hasattr(self, "partial"):
             offered.add("partial")
         if hasattr(self, "data") and kernels.gives(type(self.data), kernels.price):

@@ -355,7 +355,12 @@ class MakespanProblem(Problem):
         return n + m * (1 if self.memory is None else 2), pairs + 1
 
     def extract(self, model: Any) -> IntArray | None:
-        """Return the server of each task that a solved model holds; None if a task is split."""
+        """Return the server of each task that a solved model holds.
+
+        None if a task is split, or if the model is the dual.
+        """
+        if not hasattr(model, "x"):
+            return None
         x = np.full(self.n_tasks, -1)
         for (i, j), variable in model.x.items():
             if variable.value is not None and variable.value > 0.5:

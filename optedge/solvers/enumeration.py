@@ -11,10 +11,14 @@ from optedge.solvers.registry import register
 from optedge.solvers.run import Run
 
 MOST = 10**7
+MOST_LISTED = 500_000  # solutions that a problem lists itself
 BATCH = 1 << 15
 
 
 def _too_many(problem: Any, options: None) -> str | None:
+    if hasattr(problem, "count_solutions"):
+        many = problem.count_solutions(MOST_LISTED) > MOST_LISTED
+        return f"it has more than {MOST_LISTED:,} solutions." if many else None
     counts = problem.choices.sum(axis=1)
     codes = math.prod(counts.tolist())
     return f"it has 10^{math.log10(codes):.1f} codes, more than {MOST:,}." if codes > MOST else None
@@ -22,7 +26,7 @@ def _too_many(problem: Any, options: None) -> str | None:
 
 @register(
     "enumeration",
-    needs=("code",),
+    needs=("enumerable",),
     kind="exact",
     guarantee="the optimum",
     source="complete enumeration",
@@ -30,7 +34,10 @@ def _too_many(problem: Any, options: None) -> str | None:
     declines=_too_many,
 )
 def enumerate_codes(problem: Any, run: Run) -> None:
-    """Price every code; the best is optimal once all are seen."""
+    """Price every code, or every solution that the problem lists; the best is optimal then."""
+    if hasattr(problem, "solutions"):
+        _list_solutions(problem, run)
+        return
     options = [np.flatnonzero(row) for row in problem.choices]
     open_ = [i for i, o in enumerate(options) if o.size > 1]  # at most 23 of them: 2^23 < 10^7
     counts = tuple(options[i].size for i in open_)
@@ -46,8 +53,25 @@ def enumerate_codes(problem: Any, run: Run) -> None:
         costs = problem.costs(codes)
         best = int(np.argmin(costs))
         run.offer(problem.decode(codes[best]), float(costs[best]), take)
-    if run.evaluations < total:
-        return
+    if run.evaluations >= total:
+        _conclude(run)
+
+
+def _list_solutions(problem: Any, run: Run) -> None:
+    for block in problem.solutions():
+        if run.done():
+            return
+        take = min(len(block), run.evaluations_left)
+        values = problem.values(block[:take])
+        best = int(np.argmin(values))
+        run.offer(block[best], float(values[best]), take)
+        if take < len(block):
+            return
+    _conclude(run)
+
+
+def _conclude(run: Run) -> None:
+    """State what is proved once everything was seen."""
     if run.solution is None:
         run.declare_infeasible("enumeration found no feasible solution.")
     else:

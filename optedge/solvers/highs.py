@@ -44,8 +44,8 @@ def _count(number: int) -> str:
 def solve_explicit_model(problem: Problem, options: HighsOptions, run: Run) -> None:
     """Build the Pyomo model, hand it to HiGHS once, and offer what it finds.
 
-    Every incumbent is extracted and valued by the problem. Linear kinds give a bound only, with
-    the certificate in their duals.
+    Every incumbent is extracted and valued by the problem. Linear kinds give a bound with the
+    certificate in their duals, and a solution where the vertex is one.
     """
     from optedge.bridge import compile_model, solve_model
 
@@ -84,6 +84,10 @@ def solve_explicit_model(problem: Problem, options: HighsOptions, run: Run) -> N
     if solution.status == "infeasible":
         run.declare_infeasible(problem.explain(solution.conflict))
     elif linear:
+        if solution.status == "optimal":
+            x = inner.extract(model)
+            if x is not None:
+                run.evaluate(x)
         _take_relaxation(problem, kind, solution, unit, run)
     else:
         if solution.status in ("optimal", "feasible"):

@@ -1,0 +1,42 @@
+"""Deep neural networks as graphs of layers: the zoo, CSV, JSON and ONNX files.
+
+>>> from optedge import networks
+>>> graph = networks.load("resnet34")
+>>> graph.n_layers, len(graph.cut_vertices)
+(56, 21)
+
+ONNX needs the extra ``onnx``: ``pip install "optedge[onnx]"``.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from optedge.networks.graph import LayerGraph
+from optedge.networks.tables import read_csv, read_json
+from optedge.networks.zoo import list_networks, load
+
+if TYPE_CHECKING:
+    from optedge.networks.onnx_cut import cut_onnx
+    from optedge.networks.onnx_import import from_onnx
+    from optedge.networks.onnx_profile import profile_onnx
+
+_HOME = {"cut_onnx": "onnx_cut", "from_onnx": "onnx_import", "profile_onnx": "onnx_profile"}
+
+__all__ = [
+    "LayerGraph",
+    "cut_onnx",
+    "from_onnx",
+    "list_networks",
+    "load",
+    "profile_onnx",
+    "read_csv",
+    "read_json",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

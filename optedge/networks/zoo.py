@@ -1,0 +1,102 @@
+"""The networks that ship with the package, by name.
+
+``"zoo"``: eleven networks layer by layer, computed from their definitions (FLOPs = 2 x
+multiply-adds; norm, bias and activation folded into their layer; float32 outputs, batch 1).
+``"linbin403"``: measured layer times of four networks, a public data set (its README stands beside
+the files).
+"""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from optedge.networks import tables
+from optedge.networks.graph import LayerGraph
+
+_DATA = Path(__file__).parents[1] / "data"
+_FOLDERS = {"zoo": _DATA / "dnn", "linbin403": _DATA / "linbin403"}
+#: GHz of the machine on which each network of linbin403 was measured.
+CLOCKS = {"alexnet": 3.2, "vgg19": 3.2, "googlenet": 2.9, "resnet101": 2.9}
+INPUT_SIZE = 0.6  # of linbin403, which does not tell it: 3 x 224 x 224 float32 in MB
+_UNITS = {"MB": 1e6, "Mb": 1e6 / 8}
+
+Source = Literal["zoo", "linbin403"]
+
+
+def list_networks(source: Source = "zoo") -> list[str]:
+    """Return the names that :func:`load` takes."""
+    return sorted(path.stem for path in _folder(source).glob("*.csv"))
+
+
+def load(name: str, source: Source = "zoo", **options: Any) -> LayerGraph:
+    """Return a network by name.
+
+    Parameters
+    ----------
+    name
+        One of :func:`list_networks`.
+    source
+        ``"zoo"``, or ``"linbin403"`` with measured seconds and ``clock_ghz``; the latter knows
+        neither FLOPs nor parameters (they are 0).
+    **options
+        Of ``linbin403`` only: ``data_unit``, what the column of sizes means, ``"MB"`` (default;
+        what the papers most likely did) or ``"Mb"``; ``input_size`` in the same unit, 0.6 by
+        default, the output of layer 0, which the data set does not have.
+
+    Raises
+    ------
+    ValueError
+        If there is no such network, source or unit; the sentence lists the choices.
+    TypeError
+        If the source has no such option.
+    """
+    folder = _folder(source)
+    if name not in list_networks(source):
+        choices = ", ".join(list_networks(source))
+        raise ValueError(f"{source} has no network {name!r}; it has {choices}.")
+    if source == "linbin403":
+        return _load_measured(name, **options)
+    if options:
+        raise TypeError(f"source 'zoo' has no option {next(iter(options))!r}.")
+    return _load_zoo(folder, name)
+
+
+@functools.cache
+def _load_zoo(folder: Path, name: str) -> LayerGraph:
+    return tables.read_csv(folder / f"{name}.csv")
+
+
+def _folder(source: str) -> Path:
+    if source not in _FOLDERS:
+        raise ValueError(f"there is no source {source!r}; the sources are {', '.join(_FOLDERS)}.")
+    return _FOLDERS[source]
+
+
+def _load_measured(name: str, data_unit: str = "MB", input_size: float = INPUT_SIZE) -> LayerGraph:
+    if data_unit not in _UNITS:
+        raise ValueError(f"data_unit must be 'MB' or 'Mb', got {data_unit!r}.")
+    columns = {
+        "flops": "",
+        "params": "",
+        "seconds": "exec_seconds",
+        "output_bytes": "output_megabits",
+    }
+    rows = tables.csv_rows(_FOLDERS["linbin403"] / f"{name}.csv")
+    layers = tables.from_rows(rows, columns, clock_ghz=CLOCKS[name], name=name)
+    assert layers.seconds is not None
+    # The data set begins with the first layer: the input goes before it.
+    return LayerGraph(
+        successors=((1,), *(tuple(w + 1 for w in row) for row in layers.successors)),
+        flops=np.zeros(layers.n_layers + 1),
+        parameters=np.zeros(layers.n_layers + 1),
+        output_bytes=np.append(input_size, layers.output_bytes) * _UNITS[data_unit],
+        seconds=np.append(0.0, layers.seconds),
+        clock_ghz=layers.clock_ghz,
+        names=("input", *layers.names),
+        types=("input", *layers.types),
+        name=name,
+    )
