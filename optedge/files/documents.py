@@ -17,8 +17,8 @@ from typing import Any
 import msgspec
 
 import optedge.formulations
-from optedge.files.arrays import table
 from optedge.disk import read_limited, write_atomic
+from optedge.files.arrays import table
 from optedge.files.forms import make_record, mapping, optional, record
 from optedge.files.untyped import ANYTHING, FACT
 from optedge.files.wire import Form, convert, decode, shown
@@ -69,7 +69,8 @@ def save(thing: Problem | Result | LayerGraph, path: str | os.PathLike[str]) -> 
     elif isinstance(thing, Result):
         write_atomic(path, encode_result(thing))
     else:
-        raise TypeError(f"a problem, a result or a network is expected, got {type(thing).__name__}.")
+        wanted = "a problem, a result or a network is expected"
+        raise TypeError(f"{wanted}, got {type(thing).__name__}.")
 
 
 def load(path: str | os.PathLike[str]) -> Any:

@@ -16,6 +16,7 @@ import numpy as np
 from optedge.formulations.base import FloatArray, IntArray
 from optedge.formulations.cut import CutProblem
 from optedge.formulations.cut.flow import minimum_cut
+from optedge.formulations.cut.positions import clean_cuts
 from optedge.networks import dag
 from optedge.solvers.registry import register
 from optedge.solvers.run import Run
@@ -39,13 +40,16 @@ def _only_two_tiers(problem: CutProblem, options: None) -> str | None:
     declines=_only_two_tiers,
 )
 def block_cut(problem: CutProblem, run: Run) -> None:
-    """Cut the blocks one after the other, leaving out those that cannot be better."""
+    """Start from the best clean cut; then cut the blocks that could hold a better one."""
     device, cloud = problem.times
     sends = problem.sends[0]
     before = np.cumsum(device)  # everything up to a layer on the device
     after = np.append(np.cumsum(cloud[::-1])[::-1], 0.0)  # everything from a layer on in the cloud
-    run.evaluate(np.zeros(problem.n_layers, dtype=np.int64))
-    bound, flows = run.objective, 0
+    clean = clean_cuts(problem)  # edge-only is the last of them
+    values = problem.values(clean)
+    best = int(np.argmin(values))
+    run.offer(clean[best], float(values[best]), len(clean))
+    bound, flows = float(values[-1]), 0
     starts = problem.cut_vertices
     for a, b in zip(starts, [*starts[1:], problem.n_layers], strict=True):
         if run.done():
@@ -53,18 +57,12 @@ def block_cut(problem: CutProblem, run: Run) -> None:
         if a == problem.n_layers - 1:  # nothing comes after it
             continue
         fixed = before[a] + after[b]
-        if b == a + 1:
-            least, block = sends[a], np.zeros(0, dtype=np.int64)
-        else:
-            inside = slice(a + 1, b)
-            least = np.minimum(device, cloud)[inside].sum() + sends[a:b].min()
-        if not fixed + least < run.objective:
+        least = np.minimum(device, cloud)[a + 1 : b].sum() + sends[a:b].min()
+        if b == a + 1 or not fixed + least < run.objective:  # clean, or no better than that
             bound = min(bound, fixed + least)
-            run.count(1)
             continue
-        if b > a + 1:
-            block, least = _cut_block(problem, a, b)
-            flows += 1
+        block, least = _cut_block(problem, a, b)
+        flows += 1
         bound = min(bound, fixed + least)
         x = np.ones(problem.n_layers, dtype=np.int64)
         x[: a + 1], x[a + 1 : b] = 0, block
