@@ -240,3 +240,62 @@ def bandwidth(curve: BandwidthCurve, ax: Axes | None = None) -> Axes:
     ax.set_ylim(0, 1.6 * float(best.max()))
     ax.legend(frameon=False, fontsize=8)
     return ax
+
+
+def roofline(graph: LayerGraph, server: Server, ax: Axes | None = None) -> Axes:
+    """Draw the rate that each layer can reach on a server against its arithmetic intensity.
+
+    A layer that does few FLOP for each byte that it moves waits for the memory: it stands on the
+    slope, left of the ridge. Areas are shares of the time of the network.
+
+    Parameters
+    ----------
+    graph
+        A network with FLOPs. A layer moves its weights (float32), its inputs and its output once;
+        layers without work are not drawn.
+    server
+        With ``speed`` (FLOP/s) and a finite ``streaming`` (byte/s).
+    ax
+        Where to draw; a new figure by default.
+
+    Raises
+    ------
+    ValueError
+        If the server lacks one of the two, or the network has no FLOPs.
+    """
+    if server.speed is None or not math.isfinite(server.speed + server.streaming):
+        raise ValueError(f"server {server.name!r} must have finite speed and streaming.")
+    layers = np.flatnonzero(graph.flops > 0)
+    if layers.size == 0:
+        raise ValueError(f"network {graph.name!r} has no FLOPs.")
+    read = np.array([graph.output_bytes[list(row)].sum() for row in graph.predecessors])
+    moved = 4 * graph.parameters[layers] + read[layers] + graph.output_bytes[layers]
+    intensity = graph.flops[layers] / moved
+    rate = np.minimum(server.speed, intensity * server.streaming)
+    seconds = graph.flops[layers] / rate
+    area = 18 + 1500 * seconds / seconds.sum()
+    ridge = server.speed / server.streaming
+
+    ax = _axes(ax, (7, 4.2))
+    ends = min(intensity.min(), ridge) / 2, max(intensity.max(), ridge) * 2
+    line = np.geomspace(*ends, 200)
+    roof = np.minimum(server.speed, line * server.streaming)
+    ax.plot(line, roof, color="0.4", linewidth=1, zorder=1)
+    kinds = np.array([graph.types[v] or "layer" for v in layers])
+    for k, kind in enumerate(dict.fromkeys(kinds.tolist())):
+        of = kinds == kind
+        label = f"{kind}: {100 * seconds[of].sum() / seconds.sum():.1f} % of the time"
+        dots = ax.scatter(intensity[of], rate[of], area[of], color=f"C{k}", alpha=0.5, label=label)
+        dots.set_edgecolor("white")
+    ax.axvline(ridge, color="0.4", linestyle=":", label=f"ridge {ridge:.3g} FLOP/byte")
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.set_xlim(*ends)
+    ax.set_xlabel("arithmetic intensity (FLOP/byte)")
+    ax.set_ylabel("attainable rate (FLOP/s)")
+    ax.set_title(" on ".join(name for name in (graph.name, server.name) if name))
+    ax.grid(alpha=0.3)
+    for handle in ax.legend(frameon=False, fontsize=8, loc="lower right").legend_handles:
+        if hasattr(handle, "set_sizes"):
+            handle.set_sizes([36])
+    return ax

@@ -193,6 +193,8 @@ class Problem:
     kinds: ClassVar[tuple[str, ...]] = ()
     #: Names of the bounds that need no search, weakest first.
     bound_names: ClassVar[tuple[str, ...]] = ()
+    #: Libraries that bounds and solvers import when first used; `solve` does so off the clock.
+    imports: ClassVar[tuple[str, ...]] = ()
     #: Unit of the objective, for tables and plots.
     unit: ClassVar[str] = "s"
 

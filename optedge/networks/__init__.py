@@ -20,19 +20,35 @@ from optedge.networks.zoo import list_networks, load
 if TYPE_CHECKING:
     from optedge.networks.onnx_cut import cut_onnx
     from optedge.networks.onnx_import import from_onnx
+    from optedge.networks.onnx_models import light_models, randomise_weights
     from optedge.networks.onnx_profile import profile_onnx
+    from optedge.networks.onnx_run import random_input, run_halves, run_onnx
 
-_HOME = {"cut_onnx": "onnx_cut", "from_onnx": "onnx_import", "profile_onnx": "onnx_profile"}
+_HOME = {
+    "cut_onnx": "onnx_cut",
+    "from_onnx": "onnx_import",
+    "light_models": "onnx_models",
+    "profile_onnx": "onnx_profile",
+    "random_input": "onnx_run",
+    "randomise_weights": "onnx_models",
+    "run_halves": "onnx_run",
+    "run_onnx": "onnx_run",
+}
 
 __all__ = [
     "LayerGraph",
     "cut_onnx",
     "from_onnx",
+    "light_models",
     "list_networks",
     "load",
     "profile_onnx",
+    "random_input",
+    "randomise_weights",
     "read_csv",
     "read_json",
+    "run_halves",
+    "run_onnx",
 ]
 
 

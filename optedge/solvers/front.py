@@ -88,9 +88,10 @@ def solve(
     _check_budgets(seed, time_limit, max_evaluations, target_gap, threads)
     if start is not None and problem.violations(start):
         raise ValueError(f"start: {problem.violations(start)[0]}")
+    # Half a second the first time: not the solver's.
+    for library in (*problem.imports, *(["pyomo.environ"] if "model" in chosen.needs else [])):
+        importlib.import_module(library)
     attached, interrupted = _attach(problem, bound)
-    if "model" in chosen.needs:
-        importlib.import_module("pyomo.environ")  # half a second the first time: not the solver's
 
     with _progress(display, chosen.name) as progress:
         run = Run(

@@ -93,6 +93,7 @@ class CutProblem(Problem):
     name: str = ""
 
     bound_names: ClassVar[tuple[str, ...]] = ("LP",)
+    imports: ClassVar[tuple[str, ...]] = ("scipy.sparse.csgraph",)
 
     def __post_init__(self) -> None:
         super().__post_init__()
