@@ -29,7 +29,7 @@ def test_examples_in_docstrings(name):
 def test_python_in_the_readme_runs(capsys):
     """The blocks of the README run one after the other, as a reader would type them."""
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     space: dict[str, object] = {}
     for block in blocks:
         exec(compile(block, "README.md", "exec"), space)
