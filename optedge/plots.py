@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from optedge.formulations.cut import BandwidthCurve
     from optedge.networks.graph import LayerGraph
+    from optedge.platforms import Server
     from optedge.study import Study
 
 FLOOR = 1e-8  # gaps below are drawn here: a logarithmic axis has no zero
@@ -284,7 +285,7 @@ def roofline(graph: LayerGraph, server: Server, ax: Axes | None = None) -> Axes:
     kinds = np.array([graph.types[v] or "layer" for v in layers])
     for k, kind in enumerate(dict.fromkeys(kinds.tolist())):
         of = kinds == kind
-        label = f"{kind}: {100 * seconds[of].sum() / seconds.sum():.1f} % of the time"
+        label = f"{kind}: {100 * seconds[of].sum() / seconds.sum():.2g} % of the time"
         dots = ax.scatter(intensity[of], rate[of], area[of], color=f"C{k}", alpha=0.5, label=label)
         dots.set_edgecolor("white")
     ax.axvline(ridge, color="0.4", linestyle=":", label=f"ridge {ridge:.3g} FLOP/byte")
@@ -295,7 +296,7 @@ def roofline(graph: LayerGraph, server: Server, ax: Axes | None = None) -> Axes:
     ax.set_ylabel("attainable rate (FLOP/s)")
     ax.set_title(" on ".join(name for name in (graph.name, server.name) if name))
     ax.grid(alpha=0.3)
-    for handle in ax.legend(frameon=False, fontsize=8, loc="lower right").legend_handles:
-        if hasattr(handle, "set_sizes"):
-            handle.set_sizes([36])
+    legend = ax.legend(frameon=False, fontsize=8, loc="lower right")
+    for dot in legend.findobj(lambda handle: hasattr(handle, "set_sizes")):
+        dot.set(sizes=[36])
     return ax

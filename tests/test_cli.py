@@ -73,7 +73,7 @@ def test_solve_without_a_solution_is_code_1(monkeypatch, capsys, tmp_path):
         (["solve", "{broken}", "lpt"], "broken.json"),
         (["solve", "{result}", "lpt"], "holds a Result, a problem is expected"),
         (["export", "{small}"], "say where to write"),
-        (["reproduce", "nobody"], "there is no paper 'nobody'; the papers are edge-learning"),
+        (["reproduce", "nobody"], "there is no paper 'nobody'; the papers are cloud-edge, "),
         (["reproduce", "edge-learning", "--part", "figure 99"], "there is no part 'figure 99'"),
         (["generate", "edge-learning", "--out", "{out}", "-o", "stage=4"], "stage must be one of"),
         (["compare", "{small}", "-s", "lpt", "--store", "{broken}"], "is not an optedge store"),

@@ -18,8 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import optedge as oe
-from optedge import files
-from optedge import disk
+from optedge import disk, files
 from optedge.formulations.base import Certificate, FloatArray, IntArray, Problem, array_field
 from optedge.solvers.result import HISTORY, Result, Status
 

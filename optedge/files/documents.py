@@ -47,13 +47,13 @@ _HEADER = ("format", "version", "kind", "class")
 # -------------------------------------------------------------------------- files
 
 
-def save(thing: Problem | Result | LayerGraph, path: str | os.PathLike[str]) -> None:
+def save(thing: object, path: str | os.PathLike[str]) -> None:
     """Write a problem, a result or a network to a JSON file.
 
     Parameters
     ----------
     thing
-        What to write; a result is written with its problem.
+        A problem, a result (it is written with its problem) or a layer graph.
     path
         Where to. A file that stands there is replaced when the new one is complete.
 

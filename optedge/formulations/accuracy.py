@@ -35,7 +35,7 @@ Binding = Literal["interior", "lowest_accuracy", "one"]
 
 
 class InfeasibleError(ValueError):
-    """No compression ratio meets the demanded accuracy."""
+    """There is no solution: no compression ratio, no mixture of positions meets what is asked."""
 
 
 @dataclass(frozen=True)

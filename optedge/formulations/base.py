@@ -375,13 +375,15 @@ class Problem:
         """What this problem gives to solvers that are made for no class of problems.
 
         Some of ``code``, ``partial``, ``moves`` (metaheuristics), ``enumerable`` (all solutions can
-        be listed) and ``tiers`` (everything may be put on one tier).
+        be listed), ``prices`` (a Lagrangian dual), ``tiers`` (all may be put on one tier).
         """
         offered = set()
         if hasattr(self, "choices") and hasattr(self, "costs"):
             offered.add("code")
         if hasattr(self, "solutions") or "code" in offered:
             offered.add("enumerable")
+        if hasattr(self, "priced"):
+            offered.add("prices")
         if hasattr(self, "everything_on"):
             offered.add("tiers")
         if hasattr(self, "partial"):

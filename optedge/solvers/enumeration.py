@@ -73,6 +73,6 @@ def _list_solutions(problem: Any, run: Run) -> None:
 def _conclude(run: Run) -> None:
     """State what is proved once everything was seen."""
     if run.solution is None:
-        run.declare_infeasible("enumeration found no feasible solution.")
+        run.declare_infeasible(run.problem.explain())
     else:
         run.raise_bound(run.objective)

@@ -124,7 +124,7 @@ class Solver:
     problems
         The problem classes that it is for; None if any that offers what it needs.
     needs
-        What a problem must offer: some of ``code``, ``partial``, ``moves``, ``model``.
+        What a problem must offer: ``model``, or some of those that ``Problem.offers`` lists.
     kind
         ``exact``, ``approximation``, ``heuristic``, ``metaheuristic`` or ``own`` (a user's).
     guarantee

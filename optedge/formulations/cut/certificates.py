@@ -76,28 +76,25 @@ def _value(problem: CutProblem, weights: FloatArray, arrays: Mapping[str, FloatA
     times = weights[:tiers, None] * problem.times
     with np.errstate(invalid="ignore"):
         sends = np.where(np.isinf(problem.sends), np.inf, weights[tiers:, None] * problem.sends)
-    terms = [times[0]]
-    size = 0.0  # of all numbers that are added up
-    for k in range(tiers - 1):
-        back, spread = arrays["no_return"][k], arrays["spread"][k]
-        leaves = np.bincount(v, spread, n)
-        enters = np.bincount(w, spread, n)
-        reduced = times[k + 1] - times[k] - np.minimum(sends[k], leaves) + enters
-        reduced += np.bincount(v, back, n) - np.bincount(w, back, n)
-        size += float(times[k + 1].sum() + times[k].sum()) + 2 * float(
-            back.sum() + 2 * spread.sum()
-        )
-        if k > 0:
-            reduced += arrays["deeper"][k - 1]
-            size += float(arrays["deeper"][k - 1].sum())
-        if k < tiers - 2:
-            reduced -= arrays["deeper"][k]
-            size += float(arrays["deeper"][k].sum())
-        terms.append(np.minimum(0.0, reduced[1:]))
-        terms.append(np.minimum(0.0, sends[k] - leaves))
     # No number takes part in more than `longest` roundings.
     longest = 8 + max(len(row) for row in problem.successors) + int(np.bincount(w).max(initial=0))
-    return math.fsum(np.concatenate(terms)) - longest * 2.0**-52 * size
+    terms = [times[0]]
+    for k in range(tiers - 1):
+        back, spread = arrays["no_return"][k], arrays["spread"][k]
+        leaves, enters = np.bincount(v, spread, n), np.bincount(w, spread, n)
+        away, home = np.bincount(v, back, n), np.bincount(w, back, n)
+        reduced = times[k + 1] - times[k] - np.minimum(sends[k], leaves) + enters + away - home
+        size = times[k + 1] + times[k] + leaves + enters + away + home
+        if k > 0:
+            reduced += arrays["deeper"][k - 1]
+            size += arrays["deeper"][k - 1]
+        if k < tiers - 2:
+            reduced -= arrays["deeper"][k]
+            size += arrays["deeper"][k]
+        terms.append(np.minimum(0.0, reduced - longest * 2.0**-52 * size)[1:])
+        terms.append(np.minimum(0.0, sends[k] - leaves * (1 + longest * 2.0**-52)))
+    total = math.fsum(np.concatenate(terms))
+    return max(0.0, total - 2.0**-50 * abs(total))
 
 
 def make(problem: CutProblem, weights: FloatArray | None, **arrays: FloatArray) -> Certificate:
@@ -111,8 +108,23 @@ def make(problem: CutProblem, weights: FloatArray | None, **arrays: FloatArray) 
     return dataclasses.replace(bare, value=certify(problem, bare))
 
 
-def from_duals(problem: CutProblem, duals: Mapping[str, Any], unit: float) -> Certificate:
-    """Return the certificate in the duals of the solved latency model, in units of ``unit``."""
+def from_duals(
+    problem: CutProblem, duals: Mapping[str, Any], unit: float, cut_off: FloatArray
+) -> Certificate:
+    """Return the certificate in the duals of a solved latency model.
+
+    Parameters
+    ----------
+    problem
+        The instance.
+    duals
+        Of the rows of the model, by name.
+    unit
+        Seconds in the unit of the model.
+    cut_off
+        By how much the times of the instance exceed those of the model, in seconds, ``(n_tiers,
+        n_layers)``. On a middle tier the row ``deeper`` takes it: it is added to both of its sides.
+    """
     hops, edges = range(1, problem.n_tiers), problem.edges.tolist()
 
     def rows(name: str) -> FloatArray:
@@ -120,10 +132,11 @@ def from_duals(problem: CutProblem, duals: Mapping[str, Any], unit: float) -> Ce
 
     deeper = duals.get("deeper", {})
     between = range(1, problem.n_tiers - 1)
+    rest = np.array([[deeper[k, v] for v in range(problem.n_layers)] for k in between])
     return make(
         problem,
         None,
         no_return=rows("no_return").reshape(len(hops), len(edges)),
         spread=rows("spread").reshape(len(hops), len(edges)),
-        deeper=-unit * np.array([[deeper[k, v] for v in range(problem.n_layers)] for k in between]),
+        deeper=cut_off[1:-1] - unit * rest.reshape(len(between), problem.n_layers),
     )

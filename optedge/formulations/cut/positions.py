@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from optedge.formulations.base import IntArray
+from optedge.formulations.base import FloatArray, IntArray
 
 if TYPE_CHECKING:
     from optedge.formulations.cut.problem import CutProblem
@@ -25,6 +25,14 @@ def clean_places(problem: CutProblem) -> IntArray:
 def count_clean_cuts(problem: CutProblem) -> int:
     """Return how many rows :func:`clean_cuts` has."""
     return math.comb(len(clean_places(problem)) + problem.n_tiers - 2, problem.n_tiers - 1)
+
+
+def some_cuts(problem: CutProblem) -> FloatArray:
+    """Return the values of some plans, edge-only among them, such as those with one clean cut."""
+    places, layers = clean_places(problem), np.arange(problem.n_layers)
+    beyond = layers > places[:, None]
+    tiers = range(1, problem.n_tiers)
+    return np.concatenate([problem.values(np.where(beyond, k, 0)) for k in tiers])
 
 
 def clean_cuts(problem: CutProblem) -> IntArray:

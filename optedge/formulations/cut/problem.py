@@ -371,17 +371,19 @@ class CutProblem(Problem):
 
     def scaled(self) -> tuple[CutProblem, float]:
         """Return the same instance in units near one, and the unit in seconds (a power of two)."""
-        typical = float(self.times[0].sum())  # everything on the device: always feasible
-        if not typical > 0:
+        known = float(positions.some_cuts(self).min())
+        if not known > 0:
             return self, 1.0
-        unit = 2.0 ** round(math.log2(typical))
-        # No plan worth having sends for longer: HiGHS need not see such numbers.
-        sends = np.where(np.isinf(self.sends), np.inf, np.minimum(self.sends, 4 * typical))
-        return self.replace(times=self.times / unit, sends=sends / unit), unit
+        unit = 2.0 ** round(math.log2(known))
+        # A plan that uses a longer time is worse than a known one: HiGHS need not see such numbers.
+        times = np.minimum(self.times, 4 * known)
+        sends = np.where(np.isinf(self.sends), np.inf, np.minimum(self.sends, 4 * known))
+        return self.replace(times=times / unit, sends=sends / unit), unit
 
     def dual_certificate(self, kind: str, solution: Any, unit: float = 1.0) -> Certificate:
         """Return the multipliers of the rows of the solved linear program of the latency."""
-        return certificates.from_duals(self, solution.duals, unit)
+        cut_off = self.times - unit * self.scaled()[0].times if unit != 1.0 else 0.0 * self.times
+        return certificates.from_duals(self, solution.duals, unit, cut_off)
 
     # ---- bounds
 

@@ -21,7 +21,8 @@ def stage_bound(problem: CutProblem) -> Bound:
     """
     from optedge.bridge import solve_model
 
-    inner, _ = problem.scaled()
+    unit = problem.scaled()[1]  # its times are cut off, which would weaken this relaxation
+    inner = problem.replace(times=problem.times / unit, sends=problem.sends / unit)
     solution = solve_model(inner.model(relax=True))
     if solution.status != "optimal":
         raise RuntimeError(f"the relaxation of the throughput model ended with {solution.status}.")

@@ -1,0 +1,238 @@
+"""The cloud-edge paper: its instances, and every claim about splits."""
+
+from __future__ import annotations
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from optedge.formulations.split.table import split_table
+from optedge.papers import cloud_edge
+from optedge.papers.cloud_edge import best_position, instance
+
+NODES = (30, 20, 10)
+
+
+@pytest.fixture(scope="module")
+def claims():
+    """Return all claims."""
+    return cloud_edge.reproduce()
+
+
+@pytest.mark.parametrize(
+    ("options", "splits"),
+    [
+        ({}, (7, 13, 20)),
+        ({"memory": "pool"}, (7, 13, 20)),
+        ({"binding": "energy"}, (24, 16, 8)),
+        ({"memory": "unlimited"}, (34, 34, 34)),
+    ],
+)
+def test_splits_of_30_20_and_10_nodes(options, splits):
+    """Memory gives table 1, energy the direction of the text."""
+    assert tuple(best_position(instance(n, **options)) for n in NODES) == splits
+
+
+def test_queueing_has_the_direction_of_the_text():
+    """More nodes serve more arrivals, so that the split may be deeper."""
+    splits = [best_position(instance(n, binding="queueing")) for n in NODES]
+    assert splits == sorted(splits, reverse=True)
+    assert len(set(splits)) == 3
+    assert instance(10, binding="queueing").limit_names == ("stability",)
+
+
+@pytest.mark.parametrize(
+    ("pool", "splits"),
+    [
+        (375.92, None),
+        (375.94, (7, 13, 20)),
+        (377, (7, 13, 20)),
+        (378.03, (7, 13, 20)),
+        (378.05, None),
+    ],
+)
+def test_pools_that_give_table_1(pool, splits):
+    """Every pool in [375.93, 378.04) MB, with projections and their maps, and no other."""
+    found = tuple(best_position(instance(n, pool * 1e6 / n, projection=True)) for n in NODES)
+    assert (found == (7, 13, 20)) == (splits is not None)
+
+
+def test_ranges_of_memory_and_pool():
+    """The ranges of section 6; without projections 365 MB gives 8, 12, 20 or nearly so."""
+    expected = {30: (11.188, 12.059), 20: (18.254, 19.493), 10: (35.257, 38.457)}
+    for n, ends in expected.items():
+        assert np.divide(cloud_edge.memory_range(n), 1e6) == pytest.approx(ends, abs=6e-4)
+    low, high = np.divide(cloud_edge.pool_range(projection=True), 1e6)
+    assert (low, high) == pytest.approx((375.93, 378.04), abs=6e-3)
+    low, high = np.divide(cloud_edge.pool_range(projection=False), 1e6)
+    assert (low, high) == pytest.approx((365.08, 361.76), abs=6e-3)
+    found = [best_position(instance(n, 365e6 / n)) for n in NODES]
+    assert found == [8, 12, 20]
+
+
+def test_memory_at_the_edges_of_the_ranges():
+    """The split changes exactly at the ends of the range."""
+    for n, j in zip(NODES, (7, 13, 20), strict=True):
+        low, high = cloud_edge.memory_range(n)
+        assert best_position(instance(n, low * (1 + 1e-12))) == j
+        assert best_position(instance(n, low * (1 - 1e-12))) == j - 1
+        assert best_position(instance(n, high * (1 + 1e-12))) == j + 1
+
+
+@pytest.mark.parametrize("nodes", NODES)
+def test_random_memory_quantiles_agree_with_draws(nodes):
+    """The exact median splits 200 drawn pools of nodes in halves."""
+    problems = [instance(nodes, "uniform", seed=seed) for seed in range(200)]
+    splits = np.array([best_position(p) for p in problems])
+    median = cloud_edge.random_split(nodes)
+    assert (splits < median).mean() < 0.6
+    assert (splits > median).mean() < 0.6
+
+
+def test_random_memory_has_the_direction_of_table_1():
+    """Medians 8, 12, 18; between the tenths 2 to 19, 2 to 23, 4 to 29."""
+    assert [cloud_edge.random_split(n) for n in NODES] == [8, 12, 18]
+    assert [cloud_edge.random_split(n, 0.1) for n in NODES] == [2, 2, 4]
+    assert [cloud_edge.random_split(n, 0.9) for n in NODES] == [19, 23, 29]
+
+
+def test_instance_options():
+    """Skip tensors, bandwidth, other aims; same seed, same instance."""
+    assert instance(20, "uniform", seed=3).key == instance(20, "uniform", seed=3).key
+    assert instance(20, "uniform", seed=3).key != instance(20, "uniform", seed=4).key
+    plain, skip = (instance(20, skip=s, bandwidth=1e7, aim="upload") for s in (False, True))
+    assert -plain.value[20] == pytest.approx(0.200704)
+    assert -skip.value[20] == pytest.approx(0.401408)
+    assert -skip.value[13] == -plain.value[13]
+    assert -plain.value[0] == pytest.approx(0.150528), "raw images have 8 bit a number"
+    tight = instance(20, deadline=0.02)
+    assert tight.limit_names == ("memory", "latency")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"nodes": 15}, "memory 'given' is known for nodes"),
+        ({"nodes": 0, "memory": "pool"}, "nodes must be a positive integer"),
+        ({"memory": "plenty"}, "memory must be given, pool"),
+        ({"binding": "time"}, "binding must be memory, energy or queueing"),
+    ],
+)
+def test_wrong_arguments_are_refused(arguments, words):
+    """The sentence names the argument."""
+    with pytest.raises(ValueError, match=words):
+        instance(**arguments)
+
+
+# ---------------------------------------------------------------- table 2
+
+
+def test_two_speeds_give_the_delays():
+    """24.6527 and 2.0226 ms/GMAC, nothing on upload or constant: 25.74, 40.13, 57.13 ms."""
+    fit = cloud_edge.fit_delays()
+    assert fit["node"] == pytest.approx(24.6527, abs=5e-5)
+    assert fit["cloud"] == pytest.approx(2.0226, abs=5e-5)
+    assert fit["upload"] == fit["constant"] == 0
+    assert 1e12 / fit["node"] == pytest.approx(cloud_edge.SPEED, rel=1e-5)
+    assert 1e12 / fit["cloud"] == pytest.approx(cloud_edge.CLOUD_SPEED, rel=1e-5)
+    ours = cloud_edge.table_2().head(3)
+    assert ours["delay (ms)"].tolist() == pytest.approx([25.74, 40.13, 57.13], abs=5e-3)
+    assert (ours["delay (ms)"] - ours["published delay (ms)"]).abs().max() <= 0.073
+
+
+def test_delay_of_a_position_does_not_depend_on_the_nodes():
+    """Nodes share tasks, not the work of one task."""
+    delays = []
+    for n in NODES:
+        graph, platform, options = cloud_edge.setting(n)
+        delays.append(split_table(graph, platform, **options).latency)
+    np.testing.assert_array_equal(delays[0], delays[1])
+    np.testing.assert_array_equal(delays[0], delays[2])
+
+
+def test_energies_have_the_order_only():
+    """38.717 J + 5.080 J/GMAC is within 0.63 J, a proportional law is not."""
+    assert cloud_edge.fit_energies()["affine"] == pytest.approx((38.717, 5.080), abs=6e-4)
+    ours = cloud_edge.table_2().head(3)
+    assert ours["affine energy (J)"].tolist() == pytest.approx([42.84, 46.07, 49.89], abs=5e-3)
+    assert ours["proportional energy (J)"].is_monotonic_increasing
+    assert (ours["proportional energy (J)"] - ours["published energy (J)"]).abs().max() > 10
+
+
+def test_whole_task_offloading_takes_one_of_the_ends():
+    """MASM has no split: all 3.644 GMAC in the cloud, or all on a node."""
+    rows = cloud_edge.table_2().set_index("system")
+    assert rows.loc["whole task in the cloud", "delay (ms)"] == pytest.approx(7.3714, abs=1e-4)
+    assert rows.loc["whole task on a node", "delay (ms)"] == pytest.approx(89.847, abs=1e-3)
+
+
+# ---------------------------------------------------------------- figures 5 and 6
+
+
+def test_figure_6_numbers():
+    """At 10 Mbit/s 0.0899 s at 34 against 0.1278 at 0 and 0.668 at 7; from 100 Mbit/s on, 0."""
+    delays = cloud_edge.figure_6((10.0, 100.0, 1000.0))
+    assert delays[10.0][[34, 0, 7]].tolist() == pytest.approx([0.0899, 0.1278, 0.668], abs=5e-5)
+    assert delays.to_numpy().argmin(axis=0).tolist() == [34, 0, 0]
+
+
+def test_thresholds_of_figure_6():
+    """At the bandwidth where two positions tie, they tie."""
+    rate = cloud_edge.falling_below(7, 13)
+    delays = cloud_edge.figure_6((rate,))[rate]
+    assert delays[7] == pytest.approx(delays[13])
+    assert cloud_edge.falling_below(0, 34) < 30, "raw images are small: only slow links"
+
+
+def test_figures_have_units_and_the_published_limits():
+    """Axes name their units; figure 5 shows the three limits of memory."""
+    table = cloud_edge.reproduce(["figure 5", "figure 6"])
+    assert list(table.attrs["tables"]) == list(table.attrs["figures"]) == ["figure 5", "figure 6"]
+    (five,), (six,) = (draw().axes for draw in table.attrs["figures"].values())
+    assert "MB" in five.get_ylabel() and "(s)" in six.get_ylabel()
+    assert [t.get_text().split(":")[0] for t in five.texts] == [f"{n} nodes" for n in NODES]
+    plt.close("all")
+
+
+# ---------------------------------------------------------------- claims
+
+
+def test_verdicts(claims):
+    """What reproduces, what differs, what cannot be checked."""
+    verdicts = claims.set_index("claim")["verdict"]
+    text = "more nodes push the split farther back "
+    assert verdicts["layer of the split (given memory)"] == "reproduces"
+    assert verdicts["layer of the split (pool, with projections)"] == "reproduces"
+    assert verdicts["layer of the split (pool, without projections)"] == "differs"
+    assert verdicts[text + "(memory binds)"] == "differs"
+    assert verdicts[text + "(energy binds)"] == "reproduces"
+    assert verdicts["energy in joule, eqs. (18) to (20)"] == "differs"
+    assert verdicts["delay and energy of B-Net with 10 nodes"] == "cannot be checked"
+    assert verdicts["delay and energy of MASM (no split) with 10 nodes"] == "cannot be checked"
+    jump = "the memory jumps at the end because of the fully connected layers"
+    assert verdicts[jump] == "differs"
+    assert verdicts["the memory of the front grows with the split"] == "reproduces"
+    falls = "total delay falls as the split moves back "
+    assert verdicts[falls + "(10 Mbit/s)"] == "reproduces"
+    assert verdicts[falls + "(100 Mbit/s)"] == "differs"
+    assert verdicts[falls + "(table 2)"] == "differs"
+    assert (claims["reason"] != "").all()
+
+
+def test_percentages_follow_from_table_2(claims):
+    """-17.4, -21.1, -5.9 and -14.5 % are the arithmetic of the published table."""
+    rows = claims[claims["claim"].str.contains(" against ")]
+    assert rows["ours"].tolist() == ["-17.37 %", "-21.14 %", "-5.93 %", "-14.48 %"]
+    assert (rows["verdict"] == "reproduces").all()
+
+
+def test_parts(claims):
+    """All parts by default; unknown ones are refused with the choices."""
+    assert list(claims.attrs["tables"]) == list(cloud_edge.PARTS)
+    assert cloud_edge.reproduce([]).empty
+    with pytest.raises(ValueError, match="there is no part 'figure 7'; the parts are table 1"):
+        cloud_edge.reproduce(["figure 7"])
