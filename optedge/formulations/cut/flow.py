@@ -185,7 +185,8 @@ def _certificate(
     base = (np.arange(hops) * n)[:, None]
 
     def between(tail: IntArray, head: IntArray) -> FloatArray:
-        return np.asarray(flow[tail.ravel(), head.ravel()]).reshape(tail.shape) / scale
+        found = flow[tail.ravel(), head.ravel()] if tail.size else np.zeros(0)
+        return np.asarray(found).reshape(tail.shape) / scale
 
     forward = between(base + v, base + w)  # what single readers draw, or, if negative, goes back
     spread = np.maximum(0.0, forward)
