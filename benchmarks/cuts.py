@@ -78,7 +78,7 @@ def _arguments() -> argparse.Namespace:
 
 def _platform(name: str) -> Platform:
     known = name if name in task_migration.NETWORKS else None
-    return task_migration.platform(known, mbit(1.0))
+    return task_migration.platform(known)
 
 
 def _problem(name: str, rate: float) -> oe.CutProblem:

@@ -208,6 +208,8 @@ def network(graph: LayerGraph, tiers: Any = None, ax: Axes | None = None) -> Axe
 def bandwidth(curve: BandwidthCurve, ax: Axes | None = None) -> Axes:
     """Draw least latency against bandwidth: a thin line a plan, their lower envelope thick.
 
+    Plans that are best somewhere are coloured; other cuts at cut vertices are grey.
+
     Parameters
     ----------
     curve
@@ -219,23 +221,25 @@ def bandwidth(curve: BandwidthCurve, ax: Axes | None = None) -> Axes:
     rates = np.geomspace(curve.low, curve.high, 400)
     rates = np.sort(np.concatenate([rates, curve.switches]))
     best = curve.latency(rates)
-    offloaded = (curve.tiers > 0).sum(axis=1)
-    last = curve.tiers.shape[1] - 1
+    last, label = curve.tiers.shape[1] - 1, "other cuts at cut vertices"
+    if curve.problem.n_tiers == 2:
+        for plan in curve.problem.clean_cuts():
+            stages = curve.problem.stages(plan)
+            line = stages[:2].sum() + stages[2] / (curve.efficiency * rates)
+            ax.plot(rates / 1e6, line, color="0.85", linewidth=0.8, label=label)
+            label = ""
     for k, (bits, seconds) in enumerate(zip(curve.bits, curve.seconds, strict=True)):
-        count = int(offloaded[k])
-        label = (
-            "edge-only"
-            if count == 0
-            else "cloud-only"
-            if count == last
-            else f"{count} layers beyond"
+        count = int((curve.tiers[k] > 0).sum())
+        label = {0: "edge-only", last: "cloud-only", 1: "1 layer in the cloud"}.get(
+            count, f"{count} layers in the cloud"
         )
-        ax.plot(rates / 1e6, seconds + bits / rates, color=f"C{k % 10}", linewidth=1, label=label)
+        line = seconds + bits / (curve.efficiency * rates)
+        ax.plot(rates / 1e6, line, color=f"C{k % 10}", linewidth=1.2, label=label)
     ax.plot(rates / 1e6, best, color="black", linewidth=2.6, label="optimum")
     at = curve.latency(curve.switches)
     ax.plot(curve.switches / 1e6, at, "o", color="black", markersize=5, label="switch")
     ax.set_xscale("log")
-    ax.set_xlabel("bandwidth (Mbit/s)")
+    ax.set_xlabel(f"{'nominal ' if curve.efficiency < 1 else ''}bandwidth (Mbit/s)")
     ax.set_ylabel("latency (s)")
     ax.set_xlim(curve.low / 1e6, curve.high / 1e6)
     ax.set_ylim(0, 1.6 * float(best.max()))

@@ -29,7 +29,7 @@ def layout(graph: LayerGraph) -> npt.NDArray[np.float64]:
     height = np.zeros(graph.n_layers)
     for level in range(int(depth.max()) + 1):
         column = np.flatnonzero(depth == level)
-        wish = [np.mean([height[u] for u in graph.predecessors[v]] or [0.0]) for v in column]
+        wish = [-np.mean([height[u] for u in graph.predecessors[v]] or [0.0]) for v in column]
         order = column[np.argsort(wish, kind="stable")]
         height[order] = (len(order) - 1) / 2 - np.arange(len(order))
     return np.column_stack([depth, height])

@@ -56,15 +56,15 @@ def platform(network: str | None = None, uplink: str | float = "4G") -> Platform
     network
         Whose factors are used; None for the profile without factors.
     uplink
-        ``"3G"`` or ``"4G"`` at the fitted efficiency, or an effective rate in bit/s.
+        ``"3G"``, ``"4G"``, or another nominal rate in bit/s; ``EFFICIENCY`` of it arrives.
     """
     if isinstance(uplink, str):
         if uplink not in UPLINKS:
             raise ValueError(f"uplink must be a rate in bit/s, '3G' or '4G', got {uplink!r}.")
-        uplink = EFFICIENCY * UPLINKS[uplink]
+        uplink = UPLINKS[uplink]
     edge, cloud = (1.0, 1.0) if network is None else _factors_of(network)
     servers = [replace(RASPBERRY_PI, factor=edge), replace(CLOUD, factor=cloud)]
-    return Platform.line(servers, [uplink], name=f"Raspberry Pi and server, {network or 'any'}")
+    return Platform.line(servers, [EFFICIENCY * uplink], name=f"Raspberry Pi and server, {network or 'any'}")
 
 
 def _factors_of(network: str) -> tuple[float, float]:

@@ -405,6 +405,10 @@ class CutProblem(Problem):
         x[0] = 0
         return x
 
+    def clean_cuts(self) -> IntArray:
+        """Return the plans that cut at cut vertices only, ``(k, n_layers)``, the earliest first."""
+        return positions.clean_cuts(self)
+
     def values(self, plans: IntArray) -> FloatArray:
         """Return the objective of each row of ``plans`` (k, n_layers), which send nothing back."""
         layers, (v, w) = np.arange(self.n_layers), self.edges.T

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,9 @@ from optedge.formulations.cut.problem import CutProblem
 from optedge.networks.graph import LayerGraph
 from optedge.platforms import Platform
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 GAIN = 1e-9  # relative: a plan that is better by less makes no piece of its own
 
 
@@ -30,42 +33,46 @@ class BandwidthCurve:
 
     Parameters
     ----------
+    problem
+        The instance at 1 bit/s of the first hop.
     low, high
         The range in bit/s.
     tiers
         The optimal plan of each piece from the lowest bandwidth on, ``(n_pieces, n_layers)``.
     bits
-        What it sends over the first hop, in bit, ``(n_pieces,)``; divided by the efficiency if
-        the bandwidth is a nominal one.
+        What it sends over the first hop, in bit, ``(n_pieces,)``.
     seconds
         Its latency without that, ``(n_pieces,)``.
-    switches
-        Bandwidth in bit/s at which each piece but the first begins, ``(n_pieces - 1,)``.
+    efficiency
+        Share of the bandwidth that arrives; below 1 where bandwidths are nominal ones.
     """
 
+    problem: CutProblem
     low: float
     high: float
     tiers: IntArray
     bits: FloatArray
     seconds: FloatArray
-    switches: FloatArray
+    efficiency: float = 1.0
+
+    @property
+    def switches(self) -> FloatArray:
+        """Bandwidth in bit/s at which each piece but the first begins, ``(n_pieces - 1,)``."""
+        return np.asarray(np.diff(self.bits) / -np.diff(self.seconds) / self.efficiency)
 
     def at_efficiency(self, share: float) -> BandwidthCurve:
-        """Return the same curve over a nominal bandwidth of which only a share arrives.
+        """Return the same curve over a nominal bandwidth of which only a share in (0, 1] arrives.
 
-        Parameters
-        ----------
-        share
-            Effective over nominal rate, in (0, 1].
+        Raises
+        ------
+        ValueError
+            If the share is outside of that range.
         """
         if not 0 < share <= 1:
             raise ValueError(f"share must be above 0 and at most 1, got {share!r}.")
+        scale = share / self.efficiency
         return dataclasses.replace(
-            self,
-            low=self.low / share,
-            high=self.high / share,
-            bits=self.bits / share,
-            switches=self.switches / share,
+            self, low=self.low / scale, high=self.high / scale, efficiency=float(share)
         )
 
     def piece(self, bandwidth: npt.ArrayLike) -> IntArray:
@@ -83,16 +90,31 @@ class BandwidthCurve:
 
     def latency(self, bandwidth: npt.ArrayLike) -> FloatArray:
         """Return the least latency in seconds at each bandwidth (bit/s)."""
-        k = self.piece(bandwidth)
-        return np.asarray(self.seconds[k] + self.bits[k] / np.asarray(bandwidth))
+        k, b = self.piece(bandwidth), np.asarray(bandwidth, dtype=np.float64)
+        return np.asarray(self.seconds[k] + self.bits[k] / (self.efficiency * b))
 
     def shadow_price(self, bandwidth: npt.ArrayLike) -> FloatArray:
         """Return what one more Mbit/s changes: ``-1e6 * bits / B**2``, in s per Mbit/s.
 
         At a switch this is the price of a little more bandwidth; of a little less it is another.
         """
-        b = np.asarray(bandwidth, dtype=np.float64)
-        return np.asarray(-1e6 * self.bits[self.piece(b)] / b**2)
+        k, b = self.piece(bandwidth), np.asarray(bandwidth, dtype=np.float64)
+        return np.asarray(-1e6 * self.bits[k] / (self.efficiency * b**2))
+
+    def table(self) -> pd.DataFrame:
+        """Return a row a piece: its first and last bandwidth (Mbit/s), cut, bytes and seconds."""
+        import pandas as pd
+
+        ends = np.concatenate([[self.low], self.switches, [self.high]]) / 1e6
+        return pd.DataFrame(
+            {
+                "from_mbit_s": ends[:-1],
+                "to_mbit_s": ends[1:],
+                "crossing": [self.problem.crossing(x) for x in self.tiers],
+                "sent_bytes": self.bits / 8,
+                "seconds": self.seconds,
+            }
+        )
 
 
 def bandwidth_curve(
@@ -136,15 +158,13 @@ def bandwidth_curve(
     fast, slow = best(1 / high), best(1 / low)
     lines = [fast, *between(fast, slow), *([slow] if slow[1] < fast[1] else [])]
     lines.reverse()
-    bits = np.array([line[1] for line in lines])
-    seconds = np.array([line[2] for line in lines])
     return BandwidthCurve(
+        problem=problem,
         low=float(low),
         high=float(high),
         tiers=np.array([line[0] for line in lines]),
-        bits=bits,
-        seconds=seconds,
-        switches=np.diff(bits) / -np.diff(seconds),
+        bits=np.array([line[1] for line in lines]),
+        seconds=np.array([line[2] for line in lines]),
     )
 
 
