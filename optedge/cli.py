@@ -1,4 +1,4 @@
-"""The command ``optedge``: solve, compare, reproduce, solvers, generate, export."""
+"""The command ``optedge``: solve, compare, reproduce, solvers, generate, import, export."""
 
 from __future__ import annotations
 
@@ -198,6 +198,40 @@ def generate(
     problem = _paper(paper).instance(**_options(option))
     files.save(problem, out)
     print(f"{problem.label} -> {out}")
+
+
+@app.command("import")
+def import_network(
+    file: Annotated[Path, typer.Argument(help="An ONNX model.")],
+    out: Annotated[Path, typer.Option(help="File to write, .json or .csv.")],
+    profile: Annotated[bool, typer.Option("--profile", help="Measure each layer here.")] = False,
+    batch: Annotated[int, typer.Option(help="Batch size where the model leaves it open.")] = 1,
+    fold: Annotated[
+        bool, typer.Option(help="Activations, norms, ... join the layer before.")
+    ] = True,
+) -> None:
+    """Read the layers of an ONNX model, print a summary and save them as a network."""
+    from optedge import networks
+
+    if out.suffix not in (".json", ".csv"):
+        raise ValueError(f"{out}: the ending must be .json or .csv.")
+    graph = networks.from_onnx(file, batch=batch, fold=fold)
+    if profile:
+        graph = networks.profile_onnx(file, graph, batch=batch)
+    (graph.to_json if out.suffix == ".json" else graph.to_csv)(str(out))
+    rows = [
+        ("network", graph.name),
+        ("layers", f"{graph.n_layers}"),
+        ("edges", f"{graph.n_edges}"),
+        ("work", f"{graph.flops.sum() / 1e9:.6g} GFLOP"),
+        ("parameters", f"{graph.parameters.sum():,.0f}"),
+        ("cut vertices", f"{len(graph.cut_vertices)}"),
+    ]
+    if graph.seconds is not None:
+        rows.append(("seconds", f"{graph.seconds.sum():.6g}"))
+    for name, value in rows:
+        print(f"{name:<12} {value}")
+    print(f"{graph.name} -> {out}")
 
 
 @app.command()

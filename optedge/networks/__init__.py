@@ -5,7 +5,12 @@
 >>> graph.n_layers, len(graph.cut_vertices)
 (56, 21)
 
-ONNX needs the extra ``onnx``: ``pip install "optedge[onnx]"``.
+ONNX needs the extra ``onnx``: ``pip install "optedge[onnx]"``. A model is read, measured, and cut
+where a solution says::
+
+    graph = networks.profile_onnx("model.onnx")
+    networks.cut_onnx("model.onnx", solution, "device.onnx", "server.onnx")
+    networks.run_halves("device.onnx", "server.onnx", networks.random_input("model.onnx"))
 """
 
 from __future__ import annotations

@@ -38,6 +38,7 @@ import numpy as np
 import numpy.typing as npt
 
 from optedge.formulations.base import (
+    BoolArray,
     Bound,
     Certificate,
     FloatArray,
@@ -46,7 +47,7 @@ from optedge.formulations.base import (
     Problem,
     array_field,
 )
-from optedge.formulations.cut import certificates, flow, positions, stages
+from optedge.formulations.cut import certificates, flow, moves, positions, stages
 from optedge.networks import dag
 from optedge.networks.graph import LayerGraph
 from optedge.platforms import Platform
@@ -404,6 +405,40 @@ class CutProblem(Problem):
         x = np.full(self.n_layers, range(self.n_tiers)[tier], dtype=np.int64)
         x[0] = 0
         return x
+
+    @functools.cached_property
+    def choices(self) -> BoolArray:
+        """Which tier each layer may wish, ``(n_layers, n_tiers)``: the input stays on tier 0."""
+        choices = np.ones((self.n_layers, self.n_tiers), dtype=bool)
+        choices[0, 1:] = False
+        return choices
+
+    @functools.cached_property
+    def data(self) -> moves.CutData:
+        """The arrays that the compiled moves read."""
+        return moves.make_data(self)
+
+    @property
+    def moves_per_chunk(self) -> int:
+        """Moves that compiled loops price between two looks at the clock."""
+        return max(1_000, 10_000_000 // (self.n_layers + len(self.edges)))
+
+    def costs(self, codes: npt.ArrayLike) -> FloatArray:
+        """Return the objective of each row of ``codes`` (k, n_layers); ``inf`` if infeasible."""
+        return self.values(moves.decode(self, np.asarray(codes)))
+
+    def decode(self, code: npt.ArrayLike) -> IntArray:
+        """Return the plan of a code: each layer on the tier that it, or one before it, wishes."""
+        plan: IntArray = moves.decode(self, np.asarray(code)[None, :])[0]
+        return plan
+
+    def encode(self, x: npt.ArrayLike) -> IntArray:
+        """Return a code of a plan: its tiers."""
+        return np.array(x, dtype=np.int64)
+
+    def start_code(self) -> IntArray:
+        """Return edge-only, for searches to start from."""
+        return np.zeros(self.n_layers, dtype=np.int64)
 
     def clean_cuts(self) -> IntArray:
         """Return the plans that cut at cut vertices only, ``(k, n_layers)``, the earliest first."""
