@@ -63,6 +63,7 @@ def main() -> None:
     report.table("A sweep of bandwidths, 0.1 to 100 Mbit/s", sweeps)
     stages = [_stage_row(name, rate) for name in NETWORKS for rate in rates]
     report.table("The slowest stage, highs on the MILP", stages)
+    _onnx_table(report)
     _conclude(report, rows, sweeps)
     report.close()
 
@@ -193,6 +194,43 @@ def _stage_row(name: str, rate: float) -> dict[str, Any]:
         "seconds": digits(result.runtime),
         "best clean cut, s": f"{clean.objective:.6g}",
     }
+
+
+ONNX = ("bvlc_alexnet", "vgg19", "inception_v1", "resnet50")
+
+
+def _onnx_table(report: Report) -> None:
+    """Import the full-size models that the onnx package carries, and cut them at 1.1 Mbit/s."""
+    try:
+        models = networks.light_models()
+    except ImportError as error:
+        report.note(f"ONNX models are skipped: {error}")
+        return
+    rows = []
+    for name in ONNX:
+        if name not in models:
+            report.note(f"{name} is skipped: the onnx package here does not carry it.")
+            continue
+        networks.from_onnx(models[name])  # imports
+        milliseconds, graph = _median(lambda path=models[name]: networks.from_onnx(path), 5)
+        weighted = np.isin(graph.types, ("conv", "dwconv", "fc"))
+        problem = oe.CutProblem.from_network(graph, task_migration.platform(None, "3G"))
+        result = oe.solve(problem, "min-cut")
+        rows.append(
+            {
+                "model": name,
+                "import, ms": digits(milliseconds),
+                "GFLOP / 2, conv and fc with what is folded in": digits(float(graph.flops[weighted].sum()) / 2e9, 5),
+                "parameters": f"{graph.parameters.sum():,.0f}",
+                "layers": graph.n_layers,
+                "edges": graph.n_edges,
+                "cut vertices": len(graph.cut_vertices),
+                "best cut at 1.1 Mbit/s, s": f"{result.objective:.6g}",
+                "min-cut, ms": digits(1e3 * result.runtime),
+            }
+        )
+    if rows:
+        report.table("ONNX models of the onnx package, nodes folded as in the zoo", rows)
 
 
 def _conclude(report: Report, rows: list[dict[str, Any]], sweeps: list[dict[str, Any]]) -> None:

@@ -188,5 +188,5 @@ def test_the_command_is_installed():
         text=True,
         check=True,
     )
-    for name in ("solve", "compare", "reproduce", "solvers", "generate", "export"):
+    for name in ("solve", "compare", "reproduce", "solvers", "generate", "import", "export"):
         assert name in done.stdout
