@@ -1,4 +1,4 @@
-"""The papers, one a file: instances, parameters, published numbers, ``reproduce()``."""
+"""The papers, one a file or folder: instances, parameters, published numbers, ``reproduce()``."""
 
 from __future__ import annotations
 

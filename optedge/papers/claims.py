@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,11 +37,24 @@ class Claim:
     reason: str = ""
 
 
+class Part(NamedTuple):
+    """What one part of ``reproduce`` finds: claims, the table behind them, and what draws it."""
+
+    claims: list[Claim]
+    table: pd.DataFrame
+    draw: Callable[[], Figure] | None = None
+
+
 class Attachments(dict[str, Any]):
     """A dict that pandas does not copy at every operation on the table that it hangs on."""
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Attachments:
         return self
+
+
+def verdict(holds: bool) -> Verdict:
+    """Return the verdict on a claim that can be checked."""
+    return "reproduces" if holds else "differs"
 
 
 def claims_table(
@@ -77,3 +90,13 @@ def check_parts(parts: Iterable[str] | None, known: Iterable[str]) -> list[str]:
         if part not in known:
             raise ValueError(f"there is no part {part!r}; the parts are {', '.join(known)}.")
     return wanted
+
+
+def gather(parts: Iterable[str] | None, known: Mapping[str, Callable[[], Part]]) -> pd.DataFrame:
+    """Return the claims of the parts asked for, with their tables and figures."""
+    found = {part: known[part]() for part in check_parts(parts, known)}
+    return claims_table(
+        [claim for part in found.values() for claim in part.claims],
+        {name: part.table for name, part in found.items()},
+        {name: part.draw for name, part in found.items() if part.draw is not None},
+    )

@@ -15,7 +15,7 @@ import numpy as np
 from optedge.formulations.accuracy import AccuracyCurve, best_ratio
 from optedge.formulations.base import BoolArray
 from optedge.formulations.makespan import MakespanProblem
-from optedge.papers.claims import Claim, check_parts, claims_table
+from optedge.papers.claims import Claim, check_parts, claims_table, verdict
 from optedge.solvers.code import random_codes
 from optedge.solvers.front import solve
 from optedge.study import Study, compare
@@ -312,7 +312,7 @@ def _abstract(table: pd.DataFrame) -> list[Claim]:
             "abstract",
             "up to 50 %",
             ours,
-            "reproduces" if 0.4 <= max(cut.values()) <= 0.55 else "differs",
+            verdict(0.4 <= max(cut.values()) <= 0.55),
             "bandwidths uniform on 100 to 1000 Mbit/s punish random choice more",
         )
     ]
@@ -334,7 +334,7 @@ def _figure_4(measured: pd.DataFrame) -> list[Claim]:
                     "figure 4",
                     f"{100 * low:.0f} to {100 * high:.0f} %",
                     f"{_span(ours)}, mean {100 * middle:.0f} %",
-                    "reproduces" if inside else "differs",
+                    verdict(inside),
                     "" if inside else wide if setting == "described" else "the paper gives no law",
                 )
             )
@@ -350,7 +350,7 @@ def _figure_4(measured: pd.DataFrame) -> list[Claim]:
                 "figure 4",
                 f"about {100 * published:.0f} %",
                 f"{100 * cut:.1f} %",
-                "reproduces" if close else "differs",
+                verdict(close),
                 "" if close else "that heuristic is not described; ours is a reconstruction",
             )
         )
@@ -372,7 +372,7 @@ def _figure_5(measured: pd.DataFrame) -> list[Claim]:
             "figure 5",
             "about 2/3",
             f"{highest:.2f}",
-            "reproduces" if near else "differs",
+            verdict(near),
             "" if near else "nearly balanced loads are possible in stages 2 and 3, and found",
         ),
         Claim(
@@ -380,7 +380,7 @@ def _figure_5(measured: pd.DataFrame) -> list[Claim]:
             "figure 5",
             "grows",
             f"{small:.2f} at the fewest tasks, {large:.2f} at the most (mean of the stages)",
-            "reproduces" if large > small else "differs",
+            verdict(large > small),
             "" if large > small else "it is near its limit from the start",
         ),
     ]
@@ -403,7 +403,7 @@ def _figure_6(measured: pd.DataFrame) -> list[Claim]:
             "figure 6",
             "fewest of all methods",
             ours,
-            "reproduces" if held else "differs",
+            verdict(held),
             "" if held else "not implied by a small makespan: a fast server gets more tasks",
         )
     ]
@@ -421,7 +421,7 @@ def _theorem_1() -> list[Claim]:
             "theorem 1",
             "2",
             f"{rounded / best:.3f} (makespan {rounded:g}, optimum {best:g})",
-            "differs" if rounded > 2 * best else "reproduces",
+            verdict(rounded <= 2 * best),
             "a split task may last longer than W_LP on the server of its largest share;"
             f" pruning such pairs and matching the split tasks (lst) gives {repaired:g}",
         )
@@ -438,7 +438,7 @@ def _algorithm_2() -> list[Claim]:
             "algorithm 2",
             "improves",
             f"makespan {result.objective:g} where the optimum is 6",
-            "differs" if result.objective > 6 else "reproduces",
+            verdict(result.objective <= 6),
             "exp(Tp) > random always holds for Tp > 0: all tasks end on the last server",
         )
     ]
@@ -453,7 +453,7 @@ def _complexity() -> list[Claim]:
             "section IV",
             "exponential in the worst case",
             f"{result.runtime:.2f} s at n = {TASKS[-1]}, m = {SERVERS}, model building included",
-            "differs" if result.runtime < 5 else "reproduces",
+            verdict(result.runtime >= 5),
             "linear programs are polynomial; worst cases of one pivot rule do not show here",
         )
     ]

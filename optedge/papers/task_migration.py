@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from optedge import networks
 from optedge.formulations.cut import BandwidthCurve, CutProblem, bandwidth_curve
 from optedge.networks.tables import csv_rows
-from optedge.papers.claims import Claim, check_parts, claims_table
+from optedge.papers.claims import Claim, Part, gather, verdict
 from optedge.platforms import Platform, Server, mbit
 from optedge.solvers.front import solve
 
@@ -64,7 +64,9 @@ def platform(network: str | None = None, uplink: str | float = "4G") -> Platform
         uplink = UPLINKS[uplink]
     edge, cloud = (1.0, 1.0) if network is None else _factors_of(network)
     servers = [replace(RASPBERRY_PI, factor=edge), replace(CLOUD, factor=cloud)]
-    return Platform.line(servers, [EFFICIENCY * uplink], name=f"Raspberry Pi and server, {network or 'any'}")
+    return Platform.line(
+        servers, [EFFICIENCY * uplink], name=f"Raspberry Pi and server, {network or 'any'}"
+    )
 
 
 def _factors_of(network: str) -> tuple[float, float]:
@@ -121,24 +123,17 @@ def reproduce(
     seeds, time_limit
         Without influence: everything here is solved exactly in milliseconds.
     """
-    claims: list[Claim] = []
-    tables: dict[str, pd.DataFrame] = {}
-    for part in check_parts(parts, PARTS):
-        found, table = PARTS[part]()
-        claims += found
-        tables[part] = table
-    return claims_table(claims, tables)
+    return gather(parts, PARTS)
 
 
 # ----------------------------------------------------------------------------- table 1
 
 
-def _table_1() -> tuple[list[Claim], pd.DataFrame]:
+def _table_1() -> Part:
     """Edge-only is what 30 frames take one after the other; the rest of the table has a queue."""
     table = published_table()
     problems = [
-        instance(model, uplink)
-        for model, uplink in zip(table.model, table.network, strict=True)
+        instance(model, uplink) for model, uplink in zip(table.model, table.network, strict=True)
     ]
     results = [solve(problem, "min-cut") for problem in problems]
     table["edge_only_ours"] = [FRAMES * float(p.times[0].sum()) for p in problems]
@@ -147,7 +142,7 @@ def _table_1() -> tuple[list[Claim], pd.DataFrame]:
     table["gap"] = [r.gap for r in results]
     claims = [_edge_only(table[table.model == name], FRAMES) for name in NETWORKS]
     claims += [_needs_queue(table, uplink, column) for uplink in UPLINKS for column in _QUEUED]
-    return [*claims, *_arithmetic(table)], table
+    return Part([*claims, *_arithmetic(table)], table)
 
 
 _QUEUED = {
@@ -165,7 +160,7 @@ def _edge_only(rows: pd.DataFrame, frames: int) -> Claim:
         "table 1",
         f"{published:g} s",
         f"{ours:.2f} s",
-        "reproduces" if close else "differs",
+        verdict(close),
         "" if close else "the factors of the profile were fitted to this column",
     )
 
@@ -193,7 +188,7 @@ def _arithmetic(table: pd.DataFrame) -> list[Claim]:
             "abstract",
             "6.48",
             f"{largest:.2f}",
-            "reproduces" if round(largest, 2) == 6.48 else "differs",
+            verdict(round(largest, 2) == 6.48),
             "the largest ratio of two entries of table 1 in one row",
         )
     ]
@@ -209,7 +204,7 @@ def _arithmetic(table: pd.DataFrame) -> list[Claim]:
                 where,
                 f"{low:g} to {high:g}",
                 f"{ours[0]:g} to {ours[1]:g}",
-                "reproduces" if ours == (low, high) else "differs",
+                verdict(ours == (low, high)),
                 "ratios of the entries of table 1",
             )
         )
@@ -242,7 +237,7 @@ def _cloud_only_is_worst(table: pd.DataFrame, uplink: str, worst: bool) -> Claim
         "section 5",
         "all",
         "all" if holds else f"not {', '.join(against)}",
-        "reproduces" if holds else "differs",
+        verdict(holds),
         "entries of table 1",
     )
 
@@ -253,4 +248,4 @@ def _cut_name(problem: CutProblem, x: Any) -> str:
     return "{" + ", ".join(map(str, sent)) + "}" if sent else "edge-only"
 
 
-PARTS: dict[str, Callable[[], tuple[list[Claim], pd.DataFrame]]] = {"table 1": _table_1}
+PARTS: dict[str, Callable[[], Part]] = {"table 1": _table_1}

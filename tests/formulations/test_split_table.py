@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from optedge import networks
 from optedge.formulations.queues import UnitWarning, mm1_wait, mmc_wait
-from optedge.formulations.split.problem import SplitProblem
-from optedge.formulations.split.table import residual_bytes, split_problem, split_table
+from optedge.formulations.split import SplitProblem, residual_bytes, split_problem, split_table
 from optedge.networks.graph import LayerGraph
 from optedge.papers.cloud_edge import resnet34
 from optedge.platforms import Platform, Server

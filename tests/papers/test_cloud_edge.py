@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from optedge.formulations.split.table import split_table
+from optedge.formulations.split import split_table
 from optedge.papers import cloud_edge
 from optedge.papers.cloud_edge import best_position, instance
 

@@ -117,10 +117,10 @@ class SplitProblem(Problem):
         aim
             What a position earns; ``"depth"`` is the paper's.
         **options
-            Of :func:`optedge.formulations.split.table.split_problem`: arrival rate, waiting rule,
+            Of :func:`optedge.formulations.split.split_problem`: arrival rate, waiting rule,
             samples of the uplink, deadline, usable memory, ...
         """
-        from optedge.formulations.split.table import split_problem
+        from optedge.formulations.split.construction import split_problem
 
         return split_problem(graph, platform, aim=aim, **options)
 

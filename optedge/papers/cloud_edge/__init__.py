@@ -1,0 +1,97 @@
+"""Xu et al. 2020: environment, split instances and claims of the cloud-edge paper.
+
+S. Xu, Z. Zhang, M. Kadoch, M. Cheriet, "A collaborative cloud-edge computing framework in
+distributed neural network", EURASIP Journal on Wireless Communications and Networking 2020:211.
+Their own system is called ACEFLF in the tables.
+
+The paper gives neither memory, speeds, bandwidths nor energy budgets. Those of ``instances.py``
+are the ones that reproduce its tables 1 and 2; ``reproduce`` says how far they go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from optedge.papers.claims import Part, gather
+from optedge.papers.cloud_edge import delays, figures, splits
+from optedge.papers.cloud_edge.delays import TABLE_2, fit_delays, fit_energies, table_2
+from optedge.papers.cloud_edge.figures import falling_below, figure_5, figure_6
+from optedge.papers.cloud_edge.instances import (
+    CLOUD_SPEED,
+    MEMORY,
+    NODES,
+    SPEED,
+    best_position,
+    costs,
+    environment,
+    instance,
+    setting,
+)
+from optedge.papers.cloud_edge.network import resnet34
+from optedge.papers.cloud_edge.splits import SPLITS, memory_range, pool_range, random_split, table_1
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "CLOUD_SPEED",
+    "MEMORY",
+    "NODES",
+    "PARTS",
+    "SPEED",
+    "SPLITS",
+    "TABLE_2",
+    "best_position",
+    "costs",
+    "environment",
+    "falling_below",
+    "figure_5",
+    "figure_6",
+    "fit_delays",
+    "fit_energies",
+    "instance",
+    "memory_range",
+    "pool_range",
+    "random_split",
+    "reproduce",
+    "resnet34",
+    "setting",
+    "table_1",
+    "table_2",
+]
+
+#: The names that :func:`reproduce` takes, and what judges each.
+PARTS: dict[str, Callable[[], Part]] = {
+    "table 1": splits.judge_table_1,
+    "table 2": delays.judge_table_2,
+    "figure 5": figures.judge_figure_5,
+    "figure 6": figures.judge_figure_6,
+}
+
+
+def reproduce(
+    parts: Iterable[str] | None = None, *, seeds: int = 5, time_limit: float | None = None
+) -> pd.DataFrame:
+    """Check the claims of the paper about splits.
+
+    Parameters
+    ----------
+    parts
+        Some of :data:`PARTS`; all by default.
+    seeds, time_limit
+        Not used: every number here is exact and takes milliseconds.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a claim: claim, where, published, ours, verdict (``reproduces``, ``differs`` or
+        ``cannot be checked``), reason. ``attrs["tables"]`` and ``attrs["figures"]`` hold the
+        tables behind them and functions that draw the figures.
+
+    Raises
+    ------
+    ValueError
+        If a part is unknown.
+    """
+    return gather(parts, PARTS)
