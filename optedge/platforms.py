@@ -92,7 +92,8 @@ class Server:
                 raise ValueError(
                     f"{field} of server {self.name!r} must be at least 0, got {value!r}."
                 )
-        if not isinstance(self.tier, int) or self.tier < 0:
+        whole = isinstance(self.tier, int | np.integer) and not isinstance(self.tier, bool)
+        if not whole or self.tier < 0:
             raise ValueError(f"tier of server {self.name!r} must be 0, 1, ..., got {self.tier!r}.")
 
     def layer_seconds(self, graph: LayerGraph) -> FloatArray:
@@ -153,6 +154,8 @@ class Platform:
     def __post_init__(self) -> None:
         object.__setattr__(self, "servers", tuple(self.servers))
         n = len(self.servers)
+        if not all(isinstance(server, Server) for server in self.servers):
+            raise ValueError("servers: each must be a Server.")
         if n == 0:
             raise ValueError("servers: a platform has at least one.")
         rates = np.array(self.rates, dtype=np.float64)

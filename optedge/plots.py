@@ -221,7 +221,8 @@ def bandwidth(curve: BandwidthCurve, ax: Axes | None = None) -> Axes:
     rates = np.geomspace(curve.low, curve.high, 400)
     rates = np.sort(np.concatenate([rates, curve.switches]))
     best = curve.latency(rates)
-    last, label = curve.tiers.shape[1] - 1, "other cuts at cut vertices"
+    where = "in the cloud" if curve.problem.n_tiers == 2 else "off the device"
+    label = "other cuts at cut vertices"
     if curve.problem.n_tiers == 2:
         for plan in curve.problem.clean_cuts():
             stages = curve.problem.stages(plan)
@@ -230,9 +231,11 @@ def bandwidth(curve: BandwidthCurve, ax: Axes | None = None) -> Axes:
             label = ""
     for k, (bits, seconds) in enumerate(zip(curve.bits, curve.seconds, strict=True)):
         count = int((curve.tiers[k] > 0).sum())
-        label = {0: "edge-only", last: "cloud-only", 1: "1 layer in the cloud"}.get(
-            count, f"{count} layers in the cloud"
-        )
+        label = f"1 layer {where}" if count == 1 else f"{count} layers {where}"
+        if count == 0:
+            label = "edge-only"
+        elif (curve.tiers[k, 1:] == curve.problem.n_tiers - 1).all():
+            label = "cloud-only"
         line = seconds + bits / (curve.efficiency * rates)
         ax.plot(rates / 1e6, line, color=f"C{k % 10}", linewidth=1.2, label=label)
     ax.plot(rates / 1e6, best, color="black", linewidth=2.6, label="optimum")

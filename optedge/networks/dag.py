@@ -30,7 +30,11 @@ def checked_successors(
         If a successor does not exist or is named twice, if there is a cycle, if the numbers are
         in no topological order, or if more than one layer has no predecessor.
     """
-    graph = tuple(tuple(_integer(w, v) for w in row) for v, row in enumerate(successors))
+    try:
+        rows = [list(row) for row in successors]
+    except TypeError:
+        raise ValueError("successors must be a list of lists of layer numbers.") from None
+    graph = tuple(tuple(_integer(w, v) for w in row) for v, row in enumerate(rows))
     n = len(graph)
     if n == 0:
         raise ValueError("successors must hold at least one layer.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import operator
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, Self
 
@@ -68,7 +69,7 @@ class LayerGraph:
             object.__setattr__(self, field, given)
         object.__setattr__(self, "successors", dag.checked_successors(rows, self.names))
         for field in ("flops", "parameters", "output_bytes", "seconds"):
-            if getattr(self, field) is not None:
+            if field != "seconds" or self.seconds is not None:
                 object.__setattr__(self, field, self._sizes(field))
         if self.clock_ghz is not None and not 0 < self.clock_ghz < np.inf:
             raise ValueError(f"clock_ghz must be positive, got {self.clock_ghz!r}.")
@@ -157,7 +158,10 @@ class LayerGraph:
             If a layer is in no group or in two, if an inner layer is read from outside, or if the
             groups feed each other in a circle.
         """
-        parts = sorted((sorted(int(v) for v in group) for group in groups), key=lambda g: g[-1])
+        parts = [sorted(operator.index(v) for v in group) for group in groups]
+        if not all(parts):
+            raise ValueError("groups: a group holds at least one layer.")
+        parts.sort(key=lambda part: part[-1])
         if sorted(v for part in parts for v in part) != list(range(self.n_layers)):
             raise ValueError("groups must hold every layer exactly once.")
         home = {v: k for k, part in enumerate(parts) for v in part}

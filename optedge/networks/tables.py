@@ -67,12 +67,24 @@ def read_csv(path: str | os.PathLike[str], name: str | None = None) -> LayerGrap
 
 
 def csv_rows(path: str | os.PathLike[str]) -> list[dict[str, str]]:
-    """Return the rows of a CSV file as dicts; ValueError if it is not text."""
+    """Return the rows of a CSV file as dicts, with the number of their ``line``.
+
+    ValueError if it is no such file.
+    """
     try:
         text = read_limited(path).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ValueError("the file is not text in UTF-8.") from None
-    return list(csv.DictReader(io.StringIO(text)))
+    reader = csv.DictReader(io.StringIO(text, newline=""), restkey="beyond")
+    rows = []
+    try:
+        for row in reader:
+            if "beyond" in row:
+                raise ValueError(f"line {reader.line_num}: more entries than columns.")
+            rows.append({**row, "line": str(reader.line_num)})
+    except csv.Error as error:
+        raise ValueError(f"line {reader.line_num}: {error}.") from None
+    return rows
 
 
 def from_rows(
@@ -96,19 +108,20 @@ def from_rows(
     if not rows:
         raise ValueError("the table has no layers.")
 
+    def line(row: int) -> str:
+        return f"line {rows[row].get('line', row + 2)}"
+
     def entry(row: int, column: str, convert: Callable[[str], Any]) -> Any:
         text = rows[row].get(spelled.get(column, column))
         if text is None:
-            raise ValueError(
-                f"line {row + 2}: the column {spelled.get(column, column)} is missing."
-            )
+            raise ValueError(f"{line(row)}: the column {spelled.get(column, column)} is missing.")
         try:
             return convert(text.strip())
         except ValueError:
             wanted = {int: "an integer", float: "a number"}.get(
                 convert, "integers with ';' between"
             )  # type: ignore[call-overload]
-            where = f"line {row + 2}, column {spelled.get(column, column)}"
+            where = f"{line(row)}, column {spelled.get(column, column)}"
             raise ValueError(f"{where}: {text!r} is not {wanted}.") from None
 
     def split(text: str) -> list[int]:
@@ -124,8 +137,8 @@ def from_rows(
     for number, row in feeds.items():
         for w in row:
             if w not in row_of:
-                line = row_of[number] + 2
-                raise ValueError(f"line {line}, column successors: there is no layer {w}.")
+                where = line(row_of[number])
+                raise ValueError(f"{where}, column successors: there is no layer {w}.")
     order = sorted_order(feeds)
     place = {number: v for v, number in enumerate(order)}
 

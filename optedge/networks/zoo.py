@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -32,7 +32,13 @@ def list_networks(source: Source = "zoo") -> list[str]:
     return sorted(path.stem for path in _folder(source).glob("*.csv"))
 
 
-def load(name: str, source: Source = "zoo", **options: Any) -> LayerGraph:
+def load(
+    name: str,
+    source: Source = "zoo",
+    *,
+    data_unit: Literal["MB", "Mb"] | None = None,
+    input_size: float | None = None,
+) -> LayerGraph:
     """Return a network by name.
 
     Parameters
@@ -42,26 +48,30 @@ def load(name: str, source: Source = "zoo", **options: Any) -> LayerGraph:
     source
         ``"zoo"``, or ``"linbin403"`` with measured seconds and ``clock_ghz``; the latter knows
         neither FLOPs nor parameters (they are 0).
-    **options
-        Of ``linbin403`` only: ``data_unit``, what the column of sizes means, ``"MB"`` (default;
-        what the papers most likely did) or ``"Mb"``; ``input_size`` in the same unit, 0.6 by
-        default, the output of layer 0, which the data set does not have.
+    data_unit
+        Of ``linbin403`` only: what its column of sizes means, ``"MB"`` (default; what the papers
+        most likely did) or ``"Mb"``.
+    input_size
+        Of ``linbin403`` only, in the same unit: the output of layer 0, which the data set does not
+        have; 0.6 by default.
 
     Raises
     ------
     ValueError
         If there is no such network, source or unit; the sentence lists the choices.
     TypeError
-        If the source has no such option.
+        If ``data_unit`` or ``input_size`` is given for the zoo.
     """
     folder = _folder(source)
     if name not in list_networks(source):
         choices = ", ".join(list_networks(source))
         raise ValueError(f"{source} has no network {name!r}; it has {choices}.")
     if source == "linbin403":
-        return _load_measured(name, **options)
-    if options:
-        raise TypeError(f"source 'zoo' has no option {next(iter(options))!r}.")
+        size = INPUT_SIZE if input_size is None else input_size
+        return _load_measured(name, data_unit or "MB", size)
+    for option, given in (("data_unit", data_unit), ("input_size", input_size)):
+        if given is not None:
+            raise TypeError(f"source 'zoo' has no option {option!r}.")
     return _load_zoo(folder, name)
 
 
@@ -76,7 +86,7 @@ def _folder(source: str) -> Path:
     return _FOLDERS[source]
 
 
-def _load_measured(name: str, data_unit: str = "MB", input_size: float = INPUT_SIZE) -> LayerGraph:
+def _load_measured(name: str, data_unit: str, input_size: float) -> LayerGraph:
     if data_unit not in _UNITS:
         raise ValueError(f"data_unit must be 'MB' or 'Mb', got {data_unit!r}.")
     columns = {

@@ -85,7 +85,7 @@ def claims_table(
 def check_parts(parts: Iterable[str] | None, known: Iterable[str]) -> list[str]:
     """Return the parts asked for, all for None; ValueError naming the choices for another one."""
     known = list(known)
-    wanted = known if parts is None else list(parts)
+    wanted = known if parts is None else [parts] if isinstance(parts, str) else list(parts)
     for part in wanted:
         if part not in known:
             raise ValueError(f"there is no part {part!r}; the parts are {', '.join(known)}.")

@@ -16,7 +16,7 @@ import numpy as np
 from optedge.formulations.base import FloatArray, IntArray
 from optedge.formulations.cut import CutProblem
 from optedge.formulations.cut.flow import minimum_cut
-from optedge.formulations.cut.positions import clean_cuts
+from optedge.formulations.cut.positions import best_single_cut
 from optedge.networks import dag
 from optedge.solvers.registry import register
 from optedge.solvers.run import Run
@@ -45,11 +45,11 @@ def block_cut(problem: CutProblem, run: Run) -> None:
     sends = problem.sends[0]
     before = np.cumsum(device)  # everything up to a layer on the device
     after = np.append(np.cumsum(cloud[::-1])[::-1], 0.0)  # everything from a layer on in the cloud
-    clean = clean_cuts(problem)  # edge-only is the last of them
-    values = problem.values(clean)
-    best = int(np.argmin(values))
-    run.offer(clean[best], float(values[best]), len(clean))
-    bound, flows = float(values[-1]), 0
+    run.evaluate(problem.everything_on(0))
+    bound, flows = run.objective, 0
+    if run.done():
+        return
+    run.evaluate(best_single_cut(problem))
     starts = problem.cut_vertices
     for a, b in zip(starts, [*starts[1:], problem.n_layers], strict=True):
         if run.done():

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from optedge.formulations.cut import CutProblem
-from optedge.formulations.cut.positions import clean_cuts, count_clean_cuts
+from optedge.formulations.cut.positions import clean_cuts, count_clean_cuts, plans_of
 from optedge.solvers.registry import register
 from optedge.solvers.run import Run
 
-MOST = 10**6
+MOST = 10**8
 
 
 def _too_many(problem: CutProblem, options: None) -> str | None:
@@ -28,9 +28,14 @@ def _too_many(problem: CutProblem, options: None) -> str | None:
 )
 def neurosurgeon(problem: CutProblem, run: Run) -> None:
     """Value every cut at a cut vertex; ties go to the earliest cut."""
-    plans = clean_cuts(problem)[: run.evaluations_left]
-    values = problem.values(plans)
-    best = int(np.argmin(values))
-    run.offer(plans[best], float(values[best]), len(plans))
-    if problem.is_chain and len(plans) == count_clean_cuts(problem):
+    for places, values in clean_cuts(problem):
+        if run.done():
+            return
+        take = min(len(values), run.evaluations_left)
+        best = int(np.argmin(values[:take]))
+        plan = plans_of(problem, places[best : best + 1])[0]
+        run.offer(plan, float(values[best]), take)
+        if take < len(values):
+            return
+    if problem.is_chain:
         run.raise_bound(run.objective)

@@ -372,7 +372,9 @@ class CutProblem(Problem):
 
     def scaled(self) -> tuple[CutProblem, float]:
         """Return the same instance in units near one, and the unit in seconds (a power of two)."""
-        known = float(positions.some_cuts(self).min())
+        stages = np.full(2 * self.n_tiers - 1, 1.0 / (2 * self.n_tiers - 1))
+        near = flow.minimum_cut(self, None if self.goal == "latency" else stages).tiers
+        known = min(self.objective(near), self.objective(positions.best_single_cut(self)))
         if not known > 0:
             return self, 1.0
         unit = 2.0 ** round(math.log2(known))
@@ -381,10 +383,11 @@ class CutProblem(Problem):
         sends = np.where(np.isinf(self.sends), np.inf, np.minimum(self.sends, 4 * known))
         return self.replace(times=times / unit, sends=sends / unit), unit
 
-    def dual_certificate(self, kind: str, solution: Any, unit: float = 1.0) -> Certificate:
+    def dual_certificate(self, kind: str, solution: Any, unit: float = 1.0) -> Certificate | None:
         """Return the multipliers of the rows of the solved linear program of the latency."""
-        cut_off = self.times - unit * self.scaled()[0].times if unit != 1.0 else 0.0 * self.times
-        return certificates.from_duals(self, solution.duals, unit, cut_off)
+        if kind != "latency":
+            return None
+        return certificates.from_duals(self, solution.duals, unit)
 
     # ---- bounds
 
@@ -437,12 +440,13 @@ class CutProblem(Problem):
         return np.array(x, dtype=np.int64)
 
     def start_code(self) -> IntArray:
-        """Return edge-only, for searches to start from."""
-        return np.zeros(self.n_layers, dtype=np.int64)
+        """Return the best plan with one clean cut, for searches to start from."""
+        return positions.best_single_cut(self)
 
     def clean_cuts(self) -> IntArray:
         """Return the plans that cut at cut vertices only, ``(k, n_layers)``, the earliest first."""
-        return positions.clean_cuts(self)
+        blocks = positions.clean_cuts(self)
+        return np.concatenate([positions.plans_of(self, places) for places, _ in blocks])
 
     def values(self, plans: IntArray) -> FloatArray:
         """Return the objective of each row of ``plans`` (k, n_layers), which send nothing back."""
@@ -460,7 +464,8 @@ class CutProblem(Problem):
     def solutions(self) -> Iterator[IntArray]:
         """Yield every plan, in blocks of shape ``(k, n_layers)``."""
         if self.is_chain:
-            yield positions.clean_cuts(self)
+            for places, _ in positions.clean_cuts(self, BLOCK):
+                yield positions.plans_of(self, places)
             return
         every = dag.monotone_assignments(self.successors, self.n_tiers)
         while block := [list(x) for x in itertools.islice(every, BLOCK)]:

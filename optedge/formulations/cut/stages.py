@@ -27,5 +27,7 @@ def stage_bound(problem: CutProblem) -> Bound:
     if solution.status != "optimal":
         raise RuntimeError(f"the relaxation of the throughput model ended with {solution.status}.")
     weights = np.abs(np.array(list(solution.duals["stage"].values())))
+    if not weights.sum() > 0:  # nothing takes any time
+        weights = np.ones(weights.size)
     certificate = minimum_cut(problem, weights / weights.sum()).certificate
     return Bound("LP", certificate.value, certificate)
