@@ -19,7 +19,9 @@ from optedge.solvers.run import Run
 class AnnealingOptions(Options):
     """Options of ``annealing``; temperatures are relative to the cost of the first code."""
 
-    start_temperature: float = option(1e-2, "temperature of the first stage", above=0)
+    start_temperature: float | None = option(
+        None, "temperature of the first stage; None: 0.01, or 0.1 where there is no guide", above=0
+    )
     end_temperature: float = option(1e-6, "temperature at which a cooling ends", above=0)
     cooling: float = option(0.95, "factor from one stage to the next", above=0, below=1)
     moves: int = option(5_000_000, "moves of one cooling, unless max_evaluations is given", low=1)
@@ -28,13 +30,18 @@ class AnnealingOptions(Options):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.end_temperature > self.start_temperature:
+        if self.end_temperature > self.first_temperature(True):
             raise ValueError("option end_temperature must not exceed start_temperature.")
 
-    @property
-    def stages(self) -> int:
-        """Number of temperatures of one cooling."""
-        ratio = self.end_temperature / self.start_temperature
+    def first_temperature(self, guided: bool) -> float:
+        """Return the temperature of the first stage, for a problem with or without a guide."""
+        if self.start_temperature is not None:
+            return self.start_temperature
+        return 1e-2 if guided else 1e-1
+
+    def stages(self, guided: bool = True) -> int:
+        """Return the number of temperatures of one cooling."""
+        ratio = self.end_temperature / self.first_temperature(guided)
         return 1 + math.ceil(math.log(ratio) / math.log(self.cooling) - 1e-9)
 
 
@@ -57,18 +64,19 @@ def anneal(problem: Any, options: AnnealingOptions, run: Run) -> None:
     table, counts = option_table(choices)
     best = first_code(problem, run)
     scale = _scale(problem, run, best)
-    metropolis = _guided if gives(type(data), guide) else _metropolis
+    guided = gives(type(data), guide)
+    metropolis, stages = _guided if guided else _metropolis, options.stages(guided)
     budget = options.moves
     if run.max_evaluations is not None:
         budget = run.evaluations_left * 9 // 10 if options.polish else run.evaluations_left
-    moves = max(1, budget // options.stages)
+    moves = max(1, budget // stages)
     movable = np.flatnonzero(counts > 1)
 
     since = 0
     while not run.done() and movable.size and since < options.patience:
         x, before = best.copy(), run.objective
-        temperature = options.start_temperature
-        for _ in range(options.stages):
+        temperature = options.first_temperature(guided)
+        for _ in range(stages):
             left = min(moves, run.evaluations_left)
             while left > 0 and not run.done():
                 take = min(left, problem.moves_per_chunk)

@@ -141,7 +141,7 @@ def test_without_a_temperature_annealing_only_improves():
 def test_stages(start, end, cooling, stages):
     """The last stage is the first at or below the end temperature."""
     options = AnnealingOptions(start_temperature=start, end_temperature=end, cooling=cooling)
-    assert options.stages == stages
+    assert options.stages() == stages
     assert start * cooling ** (stages - 1) <= end * (1 + 1e-6)
 
 
