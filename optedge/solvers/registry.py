@@ -68,10 +68,11 @@ class Options:
         hints = get_type_hints(type(self))
         for field in dataclasses.fields(self):
             value, hint = getattr(self, field.name), hints[field.name]
-            if hint is float and isinstance(value, int) and not isinstance(value, bool):
+            allowed = getattr(hint, "__args__", (hint,))  # the members of a union
+            whole = isinstance(value, int) and not isinstance(value, bool)
+            if whole and float in allowed and int not in allowed:
                 value = float(value)
                 object.__setattr__(self, field.name, value)
-            allowed = getattr(hint, "__args__", (hint,))  # the members of a union
             right = isinstance(value, allowed) and (bool in allowed or not isinstance(value, bool))
             if not right:
                 names = " or ".join(getattr(t, "__name__", str(t)) for t in allowed)
