@@ -26,6 +26,7 @@ _STOP_REASONS = {
 INTEGRALITY = 1e-6  # HiGHS' own tolerance: closer to an integer than this counts as integer
 OPTIMAL_GAP = 1e-6  # "optimal" means a relative gap of at most this, whatever target was set
 CROSSING = 1e-9  # bounds that cross by less than this are rounding noise of equal numbers
+QUICK = 5000  # entries of a linear program that is solved without presolve and without callbacks
 
 
 @dataclass(frozen=True, eq=False)
@@ -265,11 +266,16 @@ class _Run:
             "mip_rel_gap": self._target_gap if gap is None else gap,
             "threads": self._threads,
         }
-        highs = load_highs(arrays, options)
+        # A small linear program ends in milliseconds: preparing and interrupting it cost more.
+        quick = arrays.matrix.nnz <= QUICK and not arrays.integer.any()
+        highs = load_highs(arrays, {**options, **({"presolve": "off"} if quick else {})})
         if start is not None:
             known = np.flatnonzero(~np.isnan(start)).astype(np.int32)
             highs.setSolution(known.size, known, start[known])
-        self.monitor.watch(highs, quiet=quiet)
+        if not quick:
+            self.monitor.watch(highs, quiet=quiet)
+        elif self.monitor.ask():
+            return _without_solution(arrays, "unknown", "interrupted")
         highs.run()
         if highs.getModelStatus() == highspy.HighsModelStatus.kUnboundedOrInfeasible:
             return self._infeasible_or_unbounded(arrays)

@@ -81,10 +81,14 @@ class Monitor:
         if self._error is not None:
             raise self._error
 
-    def _poll(self, event: Any) -> None:
+    def ask(self) -> bool:
+        """Tell whether there is a reason to stop, asking the caller if none stands yet."""
         if not self.stop_reason and self._should_stop is not None and self._call(self._should_stop):
             self.stop("callback")
-        if self.stop_reason:
+        return bool(self.stop_reason)
+
+    def _poll(self, event: Any) -> None:
+        if self.ask():
             event.interrupt()
 
     def _poll_mip(self, event: Any) -> None:
