@@ -314,7 +314,7 @@ def test_ctrl_c_while_the_bound_is_attached(when, monkeypatch):
     # A shell starts what runs in the background with Ctrl-C ignored.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        r = oe.solve(random_problem(0, 20, 4), lambda problem, run: called.append(1))
+        r = oe.solve(random_problem(0, 800, 4), lambda problem, run: called.append(1))
     except KeyboardInterrupt:
         pytest.fail("KeyboardInterrupt escaped solve.")
     finally:
