@@ -122,6 +122,11 @@ class Lane:
     bars: tuple[tuple[float, float, str], ...]
 
 
+def power_of_two(size: float) -> float:
+    """Return the power of two nearest to ``size``; 1 for 0 and inf. Dividing by it is exact."""
+    return 2.0 ** round(math.log2(size)) if 0 < size < math.inf else 1.0
+
+
 # -------------------------------------------------------------------- fields of a problem
 
 

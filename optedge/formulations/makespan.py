@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import math
 from collections.abc import Iterable
 from typing import Any, ClassVar, Self
 
@@ -44,6 +43,7 @@ from optedge.formulations.base import (
     Lane,
     Problem,
     array_field,
+    power_of_two,
 )
 
 LP_BOUNDS_UP_TO = 50_000  # pairs: above, `solve` attaches the bound that needs no linear program
@@ -381,7 +381,7 @@ class MakespanProblem(Problem):
         if not typical > 0:
             return self, 1.0
         whole = self.integral and typical < 1e6  # they are to stay whole numbers
-        unit = 1.0 if whole else _power_of_two(typical)
+        unit = 1.0 if whole else power_of_two(typical)
         cut = np.minimum(self.times, relaxations.LONGEST * typical)
         times = np.where(np.isfinite(self.times), cut, np.inf) / unit
         changes: dict[str, Any] = {"times": times, "ready": self.ready / unit}
@@ -392,7 +392,7 @@ class MakespanProblem(Problem):
 
     @property
     def _memory_unit(self) -> float:
-        return 1.0 if self.capacity is None else _power_of_two(float(self.capacity.max()))
+        return 1.0 if self.capacity is None else power_of_two(float(self.capacity.max()))
 
     def dual_certificate(self, kind: str, solution: Any, unit: float = 1.0) -> Certificate | None:
         """Return the weights of the servers in the solution of ``"lp"`` or ``"dual"``."""
@@ -481,11 +481,6 @@ class MakespanProblem(Problem):
             used = np.bincount(placed, self.memory[:i], self.n_servers)
             done[used + self.memory[i] > self.room] = np.inf
         return done
-
-
-def _power_of_two(value: float) -> float:
-    """Return the power of two nearest to ``value``: dividing by it rounds nothing."""
-    return 2.0 ** round(math.log2(value)) if value > 0 else 1.0
 
 
 def _list(numbers: Iterable[int]) -> str:

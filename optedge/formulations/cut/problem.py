@@ -47,7 +47,7 @@ from optedge.formulations.base import (
     Problem,
     array_field,
 )
-from optedge.formulations.cut import certificates, flow, moves, positions, stages
+from optedge.formulations.cut import certificates, flow, models, moves, positions, stages
 from optedge.networks import dag
 from optedge.networks.graph import LayerGraph
 from optedge.platforms import Platform
@@ -283,7 +283,7 @@ class CutProblem(Problem):
     # ---- explicit models
 
     def model(self, kind: str | None = None, *, relax: bool = False) -> Any:
-        """Return the explicit model of this module.
+        """Return the explicit model of this module (``cut.models``).
 
         Parameters
         ----------
@@ -299,53 +299,7 @@ class CutProblem(Problem):
             ``no_return[k, v, w]``, ``spread[k, v, w]``, ``stay[k, v]``, ``deeper[k, v]``, and
             ``no_link[k, v]`` where an output cannot cross.
         """
-        import pyomo.environ as pyo
-
-        kind = self.check_kind(kind)
-        t, s, n, last = self.times.tolist(), self.sends.tolist(), self.n_layers, self.n_tiers - 1
-        feeding = [v for v in range(n) if self.successors[v]]
-        domain = pyo.Binary if kind == "throughput" and not relax else pyo.NonNegativeReals
-
-        m = pyo.ConcreteModel(name=f"cut, {kind}")
-        m.V = pyo.RangeSet(0, n - 1)
-        m.K = pyo.RangeSet(1, last)
-        m.A = pyo.Set(dimen=2, initialize=list(map(tuple, self.edges.tolist())))
-        m.F = pyo.Set(initialize=feeding)
-        m.p = pyo.Var(m.K, m.V, domain=domain, bounds=(0, 1), doc="1: on tier k or beyond")
-        m.q = pyo.Var(m.K, m.F, bounds=(0, 1), doc="1: read on tier k or beyond")
-        for k in m.K:
-            m.p[k, 0].fix(0)  # the input is born on the device
-
-        def on_tier(k: int, v: int) -> Any:
-            return (m.p[k, v] if k > 0 else 1) - (m.p[k + 1, v] if k < last else 0)
-
-        busy = [sum(t[k][v] * on_tier(k, v) for v in m.V if t[k][v]) for k in range(last + 1)]
-        sent = [
-            sum(
-                s[k - 1][v] * (m.q[k, v] - m.p[k, v]) for v in feeding if 0 < s[k - 1][v] < math.inf
-            )
-            for k in m.K
-        ]
-        if kind == "latency":
-            m.latency = pyo.Objective(expr=sum(busy) + sum(sent))
-        else:
-            m.z = pyo.Var(domain=pyo.NonNegativeReals, doc="slowest stage, s")
-            m.slowest = pyo.Objective(expr=m.z)
-            m.stage = pyo.ConstraintList()
-            for seconds in busy + sent:
-                m.stage.add(seconds <= m.z)
-
-        m.no_return = pyo.Constraint(m.K, m.A, rule=lambda m, k, v, w: m.p[k, v] <= m.p[k, w])
-        m.spread = pyo.Constraint(m.K, m.A, rule=lambda m, k, v, w: m.p[k, w] <= m.q[k, v])
-        m.stay = pyo.Constraint(m.K, m.F, rule=lambda m, k, v: m.p[k, v] <= m.q[k, v])
-        if last > 1:
-            m.deeper = pyo.Constraint(
-                pyo.RangeSet(1, last - 1), m.V, rule=lambda m, k, v: m.p[k + 1, v] <= m.p[k, v]
-            )
-        blocked = [(k + 1, v) for k in range(last) for v in feeding if math.isinf(s[k][v])]
-        if blocked:
-            m.no_link = pyo.Constraint(blocked, rule=lambda m, k, v: m.q[k, v] <= m.p[k, v])
-        return m
+        return models.build(self, self.check_kind(kind), relax)
 
     def model_size(self, kind: str | None = None) -> tuple[int, int]:
         """Return about how many rows and columns the model has."""
@@ -354,34 +308,15 @@ class CutProblem(Problem):
 
     def extract(self, model: Any) -> IntArray:
         """Return the tier of each layer: any threshold of an optimal p is optimal, here 1/2."""
-        x = np.zeros(self.n_layers, dtype=np.int64)
-        for (_, v), variable in model.p.items():
-            x[v] += (variable.value or 0.0) > 0.5
-        return x
+        return models.extract(self, model)
 
     def fill(self, model: Any, x: npt.ArrayLike) -> None:
         """Write the tiers ``x`` into the variables of ``model``."""
-        tier, reach = np.asarray(x), self.reach(x)
-        for (k, v), variable in model.p.items():
-            if not variable.fixed:
-                variable.set_value(int(tier[v] >= k))
-        for (k, v), variable in model.q.items():
-            variable.set_value(int(reach[v] >= k))
-        if hasattr(model, "z"):
-            model.z.set_value(float(self.stages(x).max()))
+        models.fill(self, model, x)
 
     def scaled(self) -> tuple[CutProblem, float]:
         """Return the same instance in units near one, and the unit in seconds (a power of two)."""
-        stages = np.full(2 * self.n_tiers - 1, 1.0 / (2 * self.n_tiers - 1))
-        near = flow.minimum_cut(self, None if self.goal == "latency" else stages).tiers
-        known = min(self.objective(near), self.objective(positions.best_single_cut(self)))
-        if not known > 0:
-            return self, 1.0
-        unit = 2.0 ** round(math.log2(known))
-        # A plan that uses a longer time is worse than a known one: HiGHS need not see such numbers.
-        times = np.minimum(self.times, 4 * known)
-        sends = np.where(np.isinf(self.sends), np.inf, np.minimum(self.sends, 4 * known))
-        return self.replace(times=times / unit, sends=sends / unit), unit
+        return models.scaled(self)
 
     def dual_certificate(self, kind: str, solution: Any, unit: float = 1.0) -> Certificate | None:
         """Return the multipliers of the rows of the solved linear program of the latency."""

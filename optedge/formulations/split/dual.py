@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from optedge.formulations.base import Certificate, FloatArray, IntArray
+from optedge.formulations.base import Certificate, FloatArray, IntArray, power_of_two
 from optedge.formulations.split import certificates
 
 if TYPE_CHECKING:
@@ -162,11 +162,6 @@ def subgradient(problem: SplitProblem, alpha: npt.ArrayLike) -> FloatArray:
         raise ValueError("theta is -inf: every position has an infinite usage.")
     slack = problem.slack(np.flatnonzero(problem.possible)[int(np.argmax(earned))])
     return np.where(np.isinf(problem.limits), 0.0, slack)
-
-
-def power_of_two(size: float) -> float:
-    """Return the power of two nearest to ``size``; 1 for 0. Division by it is exact."""
-    return 2.0 ** round(math.log2(size)) if 0 < size < math.inf else 1.0
 
 
 def _scales(problem: SplitProblem) -> tuple[float, FloatArray, FloatArray]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from optedge.formulations.split.dual import power_of_two
+from optedge.formulations.base import power_of_two
 
 if TYPE_CHECKING:
     from optedge.formulations.split.problem import SplitProblem

@@ -28,8 +28,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from optedge.formulations.accuracy import InfeasibleError
-from optedge.formulations.base import FloatArray, IntArray
-from optedge.formulations.split.dual import power_of_two
+from optedge.formulations.base import FloatArray, IntArray, power_of_two
 
 if TYPE_CHECKING:
     from optedge.formulations.split.problem import SplitProblem
