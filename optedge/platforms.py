@@ -26,14 +26,17 @@ class Server:
     The time of layer v is ``factor * (overhead + max(flops / speed, 4 * parameters / streaming))``
     seconds: work or the streaming of float32 weights, whichever takes longer, and a fixed cost
     (the profile of ``papers.task_migration``). With ``clock_ghz`` in place of ``speed`` it is
-    measured cycles divided by the clock (the profile of the offloading papers).
+    measured cycles divided by the clock (the profile of the offloading papers); with ``measured``
+    it is ``factor`` times the measured seconds, as of a network that was profiled on this machine.
 
     Parameters
     ----------
     speed
-        FLOP/s, positive; None if ``clock_ghz`` is given.
+        FLOP/s, positive; None if ``clock_ghz`` or ``measured`` is given.
     clock_ghz
-        Clock in 1e9 cycles/s, positive, for networks with measured layers.
+        Clock in 1e9 cycles/s, positive, for networks with measured layers and their clock.
+    measured
+        Whether layers take their measured seconds.
     tier
         0 is the device, the last tier the cloud.
     streaming
@@ -65,6 +68,7 @@ class Server:
 
     speed: float | None = None
     clock_ghz: float | None = None
+    measured: bool = False
     tier: int = 0
     streaming: float = math.inf
     overhead: float = 0.0
@@ -78,8 +82,8 @@ class Server:
     name: str = ""
 
     def __post_init__(self) -> None:
-        if (self.speed is None) == (self.clock_ghz is None):
-            raise ValueError("a server has either speed (FLOP/s) or clock_ghz.")
+        if (self.speed is not None) + (self.clock_ghz is not None) + bool(self.measured) != 1:
+            raise ValueError("a server has either speed (FLOP/s), clock_ghz or measured=True.")
         for field in ("speed", "clock_ghz", "streaming", "factor", "pool"):
             value = getattr(self, field)
             if value is not None and not value > 0:
@@ -105,7 +109,11 @@ class Server:
             If the server is given by its clock and the network has no measured layers, or by its
             speed and the network has no FLOPs.
         """
-        if self.clock_ghz is not None:
+        if self.measured:
+            if graph.seconds is None:
+                raise ValueError(f"network {graph.name!r} has no measured seconds.")
+            seconds = graph.seconds
+        elif self.clock_ghz is not None:
             seconds = graph.work_gcycles / self.clock_ghz
         else:
             if not graph.flops.any():

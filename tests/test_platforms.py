@@ -46,6 +46,14 @@ def test_measured_cycles_over_the_clock():
     assert slow.layer_seconds(graph)[0] == 0
 
 
+def test_measured_seconds_as_they_are():
+    """A profiled network runs in its measured seconds, times the factor; no clock is needed."""
+    graph = LayerGraph([[1], []], [0, 5], [0, 0], [4, 4], seconds=[0.0, 0.25], types=("input", ""))
+    assert Server(measured=True, factor=2, overhead=0.1).layer_seconds(graph).tolist() == [0, 0.7]
+    with pytest.raises(ValueError, match="has no measured seconds"):
+        Server(measured=True).layer_seconds(graph.replace(seconds=None))
+
+
 def test_what_a_server_cannot_time():
     """A clock needs measured layers, a speed needs FLOPs; the sentence says which is missing."""
     with pytest.raises(ValueError, match="'tiny' has no measured seconds"):
@@ -76,7 +84,7 @@ def test_numbers_from_zero(field, value):
 @pytest.mark.parametrize("arguments", [{}, {"speed": 1.0, "clock_ghz": 1.0}])
 def test_speed_or_clock(arguments):
     """A server has one of both."""
-    with pytest.raises(ValueError, match=r"either speed .* or clock_ghz"):
+    with pytest.raises(ValueError, match=r"either speed .*, clock_ghz or measured"):
         Server(**arguments)
 
 

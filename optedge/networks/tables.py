@@ -18,7 +18,7 @@ COLUMNS = ("layer", "name", "type", "flops", "params", "output_bytes", "successo
 VERSION = 1
 
 
-class _Layer(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+class _Layer(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     name: str = ""
     type: str = ""
     flops: float = 0.0
