@@ -220,9 +220,7 @@ def _onnx_table(report: Report) -> None:
             {
                 "model": name,
                 "import, ms": digits(milliseconds),
-                "GFLOP / 2 of conv and fc": digits(
-                    float(graph.flops[weighted].sum()) / 2e9, 5
-                ),
+                "GFLOP / 2 of conv and fc": digits(float(graph.flops[weighted].sum()) / 2e9, 5),
                 "parameters": f"{graph.parameters.sum():,.0f}",
                 "layers": graph.n_layers,
                 "edges": graph.n_edges,
