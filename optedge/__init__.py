@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from optedge.formulations.base import Bound, Certificate, Problem, array_field
     from optedge.formulations.cut import CutProblem, bandwidth_curve
     from optedge.formulations.makespan import MakespanProblem
+    from optedge.formulations.offloading import OffloadingProblem, Schedule
     from optedge.formulations.split import SplitProblem
     from optedge.solvers.front import solve
     from optedge.solvers.registry import Options, list_solvers, option, register
@@ -41,10 +42,12 @@ _HOME = {
     "CutProblem": "formulations.cut",
     "InfeasibleError": "formulations.accuracy",
     "MakespanProblem": "formulations.makespan",
+    "OffloadingProblem": "formulations.offloading",
     "Options": "solvers.registry",
     "Problem": "formulations.base",
     "Result": "solvers.result",
     "Run": "solvers.run",
+    "Schedule": "formulations.offloading",
     "SolverError": "solvers.result",
     "SplitProblem": "formulations.split",
     "Status": "solvers.result",
@@ -73,10 +76,12 @@ __all__ = [
     "CutProblem",
     "InfeasibleError",
     "MakespanProblem",
+    "OffloadingProblem",
     "Options",
     "Problem",
     "Result",
     "Run",
+    "Schedule",
     "SolverError",
     "SplitProblem",
     "Status",

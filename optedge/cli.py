@@ -143,6 +143,10 @@ def reproduce(
 ) -> None:
     """Check the claims of a paper; print the tables and save them with the figures."""
     module = _paper(paper)
+    if not hasattr(module, "reproduce"):
+        raise ValueError(
+            f"{paper} has instances (optedge generate), its claims are not checked yet."
+        )
     claims = module.reproduce(part, seeds=seeds, time_limit=time_limit)
     out.mkdir(parents=True, exist_ok=True)
     for name, table in claims.attrs["tables"].items():

@@ -162,6 +162,8 @@ def _checked(field: dataclasses.Field[Any], value: Any, lengths: dict[str, int])
     name, axes = field.name, field.metadata["axes"]
     try:
         array = np.array(value, dtype=field.metadata["dtype"])
+        if array.dtype.kind == "i" and np.any(array != np.asarray(value)):
+            raise ValueError("some are no integers")
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} must be an array of numbers: {error}.") from None
     wanted = f"({', '.join(axes)}{',' if len(axes) == 1 else ''})"
@@ -200,6 +202,10 @@ class Problem:
     bound_names: ClassVar[tuple[str, ...]] = ()
     #: Libraries that bounds and solvers import when first used; `solve` does so off the clock.
     imports: ClassVar[tuple[str, ...]] = ()
+    #: Rows or columns of a model that is still built; 2 million are about 10 GB of Pyomo objects.
+    largest_model: ClassVar[int] = 2_000_000
+    #: Whether some code decodes to an optimal solution, so that enumerating codes proves it.
+    complete_code: ClassVar[bool] = True
     #: Unit of the objective, for tables and plots.
     unit: ClassVar[str] = "s"
 

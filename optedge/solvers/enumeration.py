@@ -28,7 +28,7 @@ def _too_many(problem: Any, options: None) -> str | None:
     "enumeration",
     needs=("enumerable",),
     kind="exact",
-    guarantee="the optimum",
+    guarantee="the optimum; where codes do not reach every solution, the best code",
     source="complete enumeration",
     deterministic=True,
     declines=_too_many,
@@ -74,5 +74,5 @@ def _conclude(run: Run) -> None:
     """State what is proved once everything was seen."""
     if run.solution is None:
         run.declare_infeasible(run.problem.explain())
-    else:
+    elif run.problem.complete_code:
         run.raise_bound(run.objective)

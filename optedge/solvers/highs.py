@@ -10,8 +10,6 @@ from optedge.formulations.base import Problem
 from optedge.solvers.registry import Options, option, register
 from optedge.solvers.run import Run
 
-MOST_COLUMNS = 2_000_000  # about 10 GB of Pyomo objects; a larger model is not built
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class HighsOptions(Options):
@@ -22,7 +20,7 @@ class HighsOptions(Options):
 
 def _too_large(problem: Problem, options: HighsOptions) -> str | None:
     rows, columns = problem.model_size(options.kind)
-    if max(rows, columns) <= MOST_COLUMNS:
+    if max(rows, columns) <= problem.largest_model:
         return None
     return f"its model would have {_count(rows)} rows and {_count(columns)} columns."
 

@@ -15,7 +15,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import optedge as oe
-from optedge.solvers import highs
 
 
 @given(problems(), st.sampled_from(["assignment", "pruned"]))
@@ -120,7 +119,7 @@ def test_threads_may_change_within_a_process():
 
 def test_too_large_a_model_is_declined(monkeypatch):
     """The sentence tells the size, and nothing is built."""
-    monkeypatch.setattr(highs, "MOST_COLUMNS", 2000)
+    monkeypatch.setattr(oe.MakespanProblem, "largest_model", 2000)
     monkeypatch.setattr(oe.MakespanProblem, "model", None)
     with pytest.raises(ValueError, match=r"highs declines .*1k rows and 2k columns"):
         oe.solve(oe.MakespanProblem(np.ones((900, 2))).replace(times=np.ones((1200, 2))), "highs")

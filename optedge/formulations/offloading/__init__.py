@@ -1,0 +1,5 @@
+"""Offloading the layers of many tasks to servers with parallel pools."""
+
+from optedge.formulations.offloading.problem import OffloadingProblem, Schedule
+
+__all__ = ["OffloadingProblem", "Schedule"]

@@ -1,0 +1,606 @@
+r"""Offloading layers of many tasks to servers with parallel pools: least sum of flow times.
+
+Task i is born at its client at :math:`r_i` with an input of :math:`g_i` MB. Layer j of it takes
+:math:`P_{ij} / Q_s` seconds on server s, where a *pool* (one of :math:`K_s`) is held while it
+executes. It may start once the outputs of all layers that it reads have arrived; from server a to
+server b they travel :math:`g / v_{ab}` seconds, at once and without contention. Of all schedules,
+
+.. math:: \min \sum_i (C_i - r_i), \qquad C_i \text{ the end of the last layer of task } i .
+
+A schedule names server and start of every layer. Searches choose servers only; the field ``order``
+says how such an assignment becomes a schedule (``simulation``).
+
+Source: the migration problem of EosDNN, eqs. (1)-(7). Departures: the formulas say what a delay is
+made of, not which waiting task a free pool takes: here that is ``order``; a layer may not run on
+another user's device (``foreign_clients``); the input of the first layer waits at the client.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+import operator
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from optedge.formulations.base import (
+    BoolArray,
+    Bound,
+    Certificate,
+    FloatArray,
+    IntArray,
+    Problem,
+    array_field,
+)
+from optedge.formulations.offloading import arcs, models, paths, simulation
+from optedge.networks import dag
+from optedge.networks.graph import LayerGraph
+from optedge.platforms import Platform
+
+Order = Literal["fcfs", "priority", "strict"]
+FirstLayer = Literal["free", "client"]
+CLIENT, EDGE, CLOUD = 0, 1, 2
+ORDERS = ("fcfs", "priority", "strict")
+SLACK = 1e-9  # relative: differences of times up to this are rounding
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Schedule:
+    """Server and start of every layer.
+
+    Parameters
+    ----------
+    servers
+        Shape ``(n_subtasks,)``.
+    starts
+        Seconds, shape ``(n_subtasks,)``.
+    """
+
+    servers: IntArray
+    starts: FloatArray
+
+    def __post_init__(self) -> None:
+        for name, dtype in (("servers", np.int64), ("starts", np.float64)):
+            array = np.array(getattr(self, name), dtype=dtype)
+            if dtype is np.int64 and np.any(array != np.asarray(self.servers)):
+                raise ValueError("servers must be integers.")
+            array.setflags(write=False)
+            object.__setattr__(self, name, array)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class OffloadingProblem(Problem):
+    """Layers of many tasks to be placed on servers of three tiers, each with parallel pools.
+
+    A solution is a :class:`Schedule`; an assignment (an integer array, the server of each layer) is
+    accepted too and means the schedule that ``order`` makes of it.
+
+    Parameters
+    ----------
+    successors
+        For each layer the numbers of the layers that read it, all of the same task. Within a task
+        layers are numbered in topological order and its first one is its only source.
+    work_gcycles
+        Work of each layer in 1e9 cycles, all tasks one after the other, ``(n_subtasks,)``.
+    outputs_mb
+        Output of each layer in MB, ``(n_subtasks,)``.
+    tasks
+        The task of each layer, ``(n_subtasks,)``: 0, ..., 0, 1, ..., 1, 2, ...
+    inputs_mb
+        Input of each task in MB, ``(n_tasks,)``: what its first layer reads.
+    clients
+        The server at which each task is born, ``(n_tasks,)``.
+    speeds_ghz
+        Clock of each server, ``(n_servers,)``, positive.
+    rates_mb_s
+        MB/s between servers, ``(n_servers, n_servers)``; 0 where there is no connection; ``inf``
+        takes no time; what stands on the diagonal does not count.
+    pools
+        Layers that each server runs at a time, ``(n_servers,)``, at least 1, ``inf`` for no limit.
+    tiers
+        0 (client), 1 (edge) or 2 (cloud) of each server, ``(n_servers,)``.
+    release
+        Seconds at which each task is born, ``(n_tasks,)``; 0 if left out.
+    order
+        How an assignment becomes a schedule: ``"fcfs"`` (default; by arrival), ``"priority"`` (the
+        waiting layer of least rank when a pool is free) or ``"strict"`` (each server in the order
+        of ranks, idling if need be). The rank is layer number, then task.
+    first_layer
+        ``"free"`` (default): the first layer may run anywhere; ``"client"``: only at home.
+    foreign_clients
+        Whether layers may run on the client of another task.
+    return_result
+        Whether the output of the last layer travels back to the client.
+    name
+        Label used in tables and plots.
+
+    Raises
+    ------
+    ValueError
+        If an array has the wrong shape or an entry is out of its range, if a graph has a cycle or
+        two sources, or if some layer has no server. The sentence names the entry.
+    """
+
+    successors: dag.Successors
+    work_gcycles: FloatArray = array_field("n_subtasks")
+    outputs_mb: FloatArray = array_field("n_subtasks")
+    tasks: IntArray = array_field("n_subtasks", dtype=np.int64)
+    inputs_mb: FloatArray = array_field("n_tasks")
+    clients: IntArray = array_field("n_tasks", dtype=np.int64)
+    speeds_ghz: FloatArray = array_field("n_servers")
+    rates_mb_s: FloatArray = array_field("n_servers", "n_servers", infinite=True)
+    pools: FloatArray = array_field("n_servers", infinite=True)
+    tiers: IntArray = array_field("n_servers", dtype=np.int64)
+    release: FloatArray = array_field("n_tasks", default=None)
+    order: Order = "fcfs"
+    first_layer: FirstLayer = "free"
+    foreign_clients: bool = False
+    return_result: bool = False
+    name: str = ""
+
+    bound_names: ClassVar[tuple[str, ...]] = ("DP",)
+    #: With more rows than these the search finds nothing.
+    largest_model: ClassVar[int] = 300_000
+    #: The best schedule need not come first come, first served.
+    complete_code: ClassVar[bool] = False
+    solution_types: ClassVar[tuple[type, ...]] = (Schedule,)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if getattr(self, "release", None) is None:
+            release = np.zeros(self.n_tasks)
+            release.setflags(write=False)
+            object.__setattr__(self, "release", release)
+        for field, choices in (("order", ORDERS), ("first_layer", ("free", "client"))):
+            if getattr(self, field) not in choices:
+                raise ValueError(f"{field} must be one of {choices}, got {getattr(self, field)!r}.")
+        self._check_tasks()
+        self._check_servers()
+        for field in ("foreign_clients", "return_result"):
+            if not isinstance(getattr(self, field), bool):
+                raise ValueError(f"{field} must be True or False, got {getattr(self, field)!r}.")
+
+    def _check_tasks(self) -> None:
+        """Check that layers stand task by task, and that each task is a graph with one source."""
+        n, wrong = self.n_subtasks, np.flatnonzero(np.diff(self.tasks, prepend=0) > 1)
+        falls = np.flatnonzero(np.diff(self.tasks) < 0)
+        if wrong.size or falls.size or self.tasks[0] != 0 or self.tasks[-1] != self.n_tasks - 1:
+            raise ValueError(
+                f"tasks must be 0, ..., 0, 1, ..., 1, ... up to {self.n_tasks - 1}, without a gap."
+            )
+        try:
+            given = [list(row) for row in self.successors]
+        except TypeError:
+            raise ValueError("successors must be a list of lists of layer numbers.") from None
+        if len(given) != n:
+            raise ValueError(f"successors must hold {n} rows, got {len(given)}.")
+        rows = []
+        for i, (a, size) in enumerate(zip(self.first.tolist(), self.sizes.tolist(), strict=True)):
+            try:
+                local = [[_minus(w, a) for w in row] for row in given[a : a + size]]
+                checked = dag.checked_successors(local)
+            except ValueError as error:
+                raise ValueError(f"task {i}: {error}") from None
+            rows += [tuple(w + a for w in row) for row in checked]
+        object.__setattr__(self, "successors", tuple(rows))
+        wrong = np.flatnonzero(~(self.work_gcycles > 0))
+        if wrong.size:
+            raise ValueError(f"work_gcycles[{wrong[0]}] must be positive.")
+
+    def _check_servers(self) -> None:
+        for field in ("speeds_ghz", "pools"):
+            wrong = np.flatnonzero(~(getattr(self, field) > 0))
+            if wrong.size:
+                raise ValueError(f"{field}[{wrong[0]}] must be positive.")
+        finite = np.isfinite(self.pools)
+        wrong = np.flatnonzero(finite & (self.pools != np.floor(self.pools)))
+        if wrong.size:
+            raise ValueError(f"pools[{wrong[0]}] must be a whole number or inf.")
+        wrong = np.flatnonzero((self.tiers < CLIENT) | (self.tiers > CLOUD))
+        if wrong.size:
+            raise ValueError(f"tiers[{wrong[0]}] must be 0, 1 or 2, got {self.tiers[wrong[0]]}.")
+        for i, c in enumerate(self.clients.tolist()):
+            if not 0 <= c < self.n_servers or self.tiers[c] != CLIENT:
+                raise ValueError(f"clients[{i}]: server {c} is no client.")
+
+    @classmethod
+    def chains(
+        cls,
+        work_gcycles: Sequence[npt.ArrayLike],
+        data_mb: Sequence[npt.ArrayLike],
+        **fields: Any,
+    ) -> Self:
+        """Build an instance whose tasks are chains.
+
+        Parameters
+        ----------
+        work_gcycles
+            For each task the work of its layers in 1e9 cycles.
+        data_mb
+            For each task what its layers read, in MB: the input first, then the output of the layer
+            before; one entry more gives the output of the last layer.
+        **fields
+            The other fields of the problem.
+        """
+        work = [np.atleast_1d(np.asarray(w, dtype=np.float64)) for w in work_gcycles]
+        data = [np.atleast_1d(np.asarray(d, dtype=np.float64)) for d in data_mb]
+        if len(work) != len(data):
+            raise ValueError(f"data_mb must hold {len(work)} tasks, got {len(data)}.")
+        if not work:
+            raise ValueError("work_gcycles must hold at least one task.")
+        for i, (w, d) in enumerate(zip(work, data, strict=True)):
+            if w.size == 0:
+                raise ValueError(f"work_gcycles[{i}] must hold at least one layer.")
+            if d.size - w.size not in (0, 1):
+                raise ValueError(f"data_mb[{i}] must hold {w.size} or {w.size + 1} numbers.")
+        ends = np.cumsum([w.size for w in work])
+        n = int(ends[-1])
+        spare = [np.zeros(1 + w.size - d.size) for w, d in zip(work, data, strict=True)]
+        outputs = [np.append(d[1:], zeros) for d, zeros in zip(data, spare, strict=True)]
+        return cls(
+            successors=tuple(() if v + 1 in ends else (v + 1,) for v in range(n)),
+            work_gcycles=np.concatenate(work),
+            outputs_mb=np.concatenate(outputs),
+            tasks=np.repeat(np.arange(len(work)), [w.size for w in work]),
+            inputs_mb=np.array([d[0] for d in data]),
+            **fields,
+        )
+
+    @classmethod
+    def from_network(
+        cls,
+        graph: LayerGraph,
+        platform: Platform,
+        n_tasks: int,
+        *,
+        clients: npt.ArrayLike | None = None,
+        **fields: Any,
+    ) -> Self:
+        """Build the problem of several tasks of one network.
+
+        Parameters
+        ----------
+        graph
+            With measured layers and their clock; its layer 0 is the input tensor. Contract it
+            before (``graph.contracted()``) for modules as single layers.
+        platform
+            Servers given by ``clock_ghz``; tier 0 are the clients.
+        n_tasks
+            Number of tasks.
+        clients
+            The server at which each task is born, ``(n_tasks,)``; dealt round robin by default.
+        **fields
+            Other fields of the problem.
+
+        Raises
+        ------
+        ValueError
+            If layer 0 is no input tensor, if a server has no clock or there is no client.
+        """
+        if n_tasks < 1:
+            raise ValueError(f"n_tasks must be at least 1, got {n_tasks!r}.")
+        if graph.types[0] != "input" or len(graph.successors[0]) != 1:
+            raise ValueError("layer 0 must be an input tensor that one layer reads.")
+        clocks = [server.clock_ghz for server in platform.servers]
+        if None in clocks:
+            raise ValueError(f"server {clocks.index(None)} has no clock_ghz.")
+        homes = [k for k, server in enumerate(platform.servers) if server.tier == CLIENT]
+        if clients is None and not homes:
+            raise ValueError("the platform has no client (a server of tier 0).")
+        size = graph.n_layers - 1
+        rows = [[w - 1 for w in row] for row in graph.successors[1:]]
+        return cls(
+            successors=tuple(
+                tuple(w + i * size for w in row) for i in range(n_tasks) for row in rows
+            ),
+            work_gcycles=np.tile(graph.work_gcycles[1:], n_tasks),
+            outputs_mb=np.tile(graph.output_bytes[1:] / 1e6, n_tasks),
+            tasks=np.repeat(np.arange(n_tasks), size),
+            inputs_mb=np.full(n_tasks, graph.output_bytes[0] / 1e6),
+            clients=np.resize(homes, n_tasks) if clients is None else np.asarray(clients),
+            speeds_ghz=np.array(clocks),
+            rates_mb_s=platform.rates / 8e6,
+            pools=np.array([server.pool for server in platform.servers]),
+            tiers=np.array([server.tier for server in platform.servers]),
+            **{"name": f"{graph.name}, {n_tasks} tasks", **fields},
+        )
+
+    # ---- data
+
+    @property
+    def n_subtasks(self) -> int:
+        """Number of layers of all tasks together."""
+        return int(self.work_gcycles.size)
+
+    @property
+    def n_tasks(self) -> int:
+        """Number of tasks."""
+        return int(self.inputs_mb.size)
+
+    @property
+    def n_servers(self) -> int:
+        """Number of servers."""
+        return int(self.speeds_ghz.size)
+
+    @functools.cached_property
+    def sizes(self) -> IntArray:
+        """Number of layers of each task, ``(n_tasks,)``."""
+        return np.bincount(self.tasks, minlength=self.n_tasks)
+
+    @functools.cached_property
+    def first(self) -> IntArray:
+        """The first layer of each task, ``(n_tasks,)``."""
+        return np.concatenate([[0], np.cumsum(self.sizes)[:-1]]).astype(np.int64)
+
+    @functools.cached_property
+    def layer(self) -> IntArray:
+        """The number of each layer within its task, ``(n_subtasks,)``."""
+        return np.arange(self.n_subtasks) - self.first[self.tasks]
+
+    @functools.cached_property
+    def rank(self) -> IntArray:
+        """Who goes first where ``order`` asks: by layer, then by task; ``(n_subtasks,)``."""
+        rank = np.empty(self.n_subtasks, dtype=np.int64)
+        rank[np.lexsort((self.tasks, self.layer))] = np.arange(self.n_subtasks)
+        return rank
+
+    @functools.cached_property
+    def predecessors(self) -> dag.Successors:
+        """For each layer those that it reads."""
+        return dag.predecessors(self.successors)
+
+    @property
+    def is_chains(self) -> bool:
+        """Whether every task is a chain."""
+        last = np.append(self.first[1:], self.n_subtasks) - 1
+        ends = set(last.tolist())
+        return all(row == (() if v in ends else (v + 1,)) for v, row in enumerate(self.successors))
+
+    @functools.cached_property
+    def seconds(self) -> FloatArray:
+        """Execution time of each layer on each server, ``(n_subtasks, n_servers)``."""
+        return _frozen(self.work_gcycles[:, None] / self.speeds_ghz)
+
+    @functools.cached_property
+    def seconds_per_mb(self) -> FloatArray:
+        """Transmission time of one MB between servers, ``(n_servers, n_servers)``; 0 at home."""
+        with np.errstate(divide="ignore"):
+            pace = 1.0 / self.rates_mb_s
+        np.fill_diagonal(pace, 0.0)
+        return _frozen(pace)
+
+    @functools.cached_property
+    def allowed(self) -> BoolArray:
+        """Which servers each layer may use, ``(n_subtasks, n_servers)``.
+
+        The own client, edges and clouds; the first layer only where its input can get.
+        """
+        allowed = np.ones((self.n_subtasks, self.n_servers), dtype=bool)
+        home = self.clients[self.tasks]
+        if not self.foreign_clients:
+            allowed[:, self.tiers == CLIENT] = False
+        allowed[np.arange(self.n_subtasks), home] = True
+        for i, a in enumerate(self.first.tolist()):
+            allowed[a] &= np.isfinite(self.seconds_per_mb[self.clients[i]])
+            if self.first_layer == "client":
+                allowed[a] = np.arange(self.n_servers) == self.clients[i]
+        allowed.setflags(write=False)
+        return allowed
+
+    def arrivals(self, servers: IntArray, ends: FloatArray) -> FloatArray:
+        """Return when all that each layer reads has arrived at its server, ``(n_subtasks,)``."""
+        arrival = np.zeros(self.n_subtasks)
+        at = servers[self.first]
+        arrival[self.first] = self.release + self._sending(self.inputs_mb, self.clients, at)
+        v, w = self.edges.T
+        sent = ends[v] + self._sending(self.outputs_mb[v], servers[v], servers[w])
+        np.maximum.at(arrival, w, sent)
+        return arrival
+
+    @functools.cached_property
+    def edges(self) -> IntArray:
+        """All edges (v, w), shape ``(n_edges, 2)``."""
+        pairs = [(v, w) for v, row in enumerate(self.successors) for w in row]
+        return np.array(pairs, dtype=np.int64).reshape(-1, 2)
+
+    def _sending(self, size: FloatArray, a: IntArray, b: IntArray) -> FloatArray:
+        """Return the seconds that sizes in MB travel; ``inf`` without a connection."""
+        with np.errstate(invalid="ignore"):
+            return np.asarray(
+                np.where(size > 0, size * self.seconds_per_mb[a, b], self._gate[a, b])
+            )
+
+    @functools.cached_property
+    def _gate(self) -> FloatArray:
+        """0 where two servers are connected, else ``inf``."""
+        return np.where(np.isfinite(self.seconds_per_mb), 0.0, np.inf)
+
+    @functools.cached_property
+    def data(self) -> simulation.SimulationData:
+        """The arrays that the compiled simulation reads."""
+        return simulation.make_data(self)
+
+    # ---- explicit models and bounds
+
+    @property
+    def kinds(self) -> tuple[str, ...]:  # type: ignore[override]  # graphs have fewer
+        """The explicit models: the exact one first."""
+        return models.kinds(self)
+
+    def model(self, kind: str | None = None, *, relax: bool = False) -> Any:
+        """Return an explicit model (``models``); its objective is in ``m.unit`` seconds.
+
+        Parameters
+        ----------
+        kind
+            ``"disjunctive"`` (default): starts, pools and orders, exact and for tiny instances.
+            ``"pairs"``: paths without pools, a linear program. ``"static"``: paths with a capacity
+            a server. ``"time"``: starts on a grid, rounded down: a bound.
+        relax
+            Whether shares replace the binary decisions.
+        """
+        return models.build(self, self.check_kind(kind), relax)
+
+    def model_size(self, kind: str | None = None) -> tuple[int, int]:
+        """Return about how many rows and columns the model has."""
+        return models.size(self, self.check_kind(kind))
+
+    def extract(self, model: Any) -> Schedule | None:
+        """Return the schedule that a solved model holds, retimed exactly; None if it is none."""
+        return models.extract(self, model)
+
+    def fill(self, model: Any, x: Schedule | npt.ArrayLike) -> None:
+        """Write a solution into the variables of ``model``."""
+        models.fill(self, model, self.schedule(x))
+
+    def scaled(self) -> tuple[OffloadingProblem, float]:
+        """Return the instance itself, and the unit in seconds that its models have."""
+        return self, models.unit(self)
+
+    def dual_certificate(self, kind: str, solution: Any, unit: float = 1.0) -> Certificate | None:
+        """Return the potentials in the duals of the solved model of paths."""
+        return arcs.from_duals(self, solution, unit) if kind == "pairs" else None
+
+    def _compute_bound(self, name: str) -> Bound:
+        return paths.bound(self)
+
+    def certify(self, certificate: Certificate) -> float:
+        """Return the bound in seconds that ``certificate`` proves (``paths``)."""
+        return paths.certify(self, certificate)
+
+    # ---- what metaheuristics need: the code of a plan is the server of each layer
+
+    @property
+    def choices(self) -> BoolArray:
+        """Which server each layer may use, ``(n_subtasks, n_servers)``."""
+        return self.allowed
+
+    @property
+    def moves_per_chunk(self) -> int:
+        """Moves that compiled loops price between two looks at the clock."""
+        return max(200, 1_500_000 // self.n_subtasks)
+
+    def start_code(self) -> IntArray:
+        """Return the assignment of every layer to its client, for searches to start from."""
+        return np.array(self.clients[self.tasks])
+
+    def costs(self, codes: npt.ArrayLike) -> FloatArray:
+        """Return the objective of each row of ``codes`` (k, n_subtasks); ``inf`` if infeasible."""
+        return simulation.costs(self.data, np.ascontiguousarray(codes, dtype=np.int64))
+
+    def decode(self, code: npt.ArrayLike) -> Schedule:
+        """Return the schedule that the assignment means."""
+        return self.schedule(np.array(code, dtype=np.int64))
+
+    def encode(self, x: Schedule | npt.ArrayLike) -> IntArray:
+        """Return the servers of a solution."""
+        return np.array(x.servers if isinstance(x, Schedule) else x, dtype=np.int64)
+
+    # ---- evaluation
+
+    def schedule(self, x: Schedule | npt.ArrayLike) -> Schedule:
+        """Return the schedule that an assignment means; a schedule is returned as it is."""
+        if isinstance(x, Schedule):
+            return x
+        return Schedule(np.asarray(x), simulation.starts(self, np.asarray(x)))
+
+    def flows(self, x: Schedule | npt.ArrayLike) -> FloatArray:
+        """Return the flow time of each task in seconds, ``(n_tasks,)``."""
+        plan = self.schedule(x)
+        ends = plan.starts + self.seconds[np.arange(self.n_subtasks), plan.servers]
+        done = ends
+        if self.return_result:
+            last = np.array([not row for row in self.successors])
+            home = self.clients[self.tasks]
+            done = np.where(last, ends + self._sending(self.outputs_mb, plan.servers, home), ends)
+        completion = np.full(self.n_tasks, -np.inf)
+        np.maximum.at(completion, self.tasks, done)
+        return np.asarray(completion - self.release)
+
+    def objective(self, x: Schedule | npt.ArrayLike) -> float:
+        """Return the sum of the flow times in seconds; ``inf`` if ``x`` is infeasible."""
+        if self.violations(x):
+            return math.inf
+        return math.fsum(self.flows(x))
+
+    def violations(self, x: Schedule | npt.ArrayLike) -> list[str]:
+        """Return a sentence for each rule that ``x`` breaks; empty if it is feasible."""
+        servers = np.asarray(x.servers if isinstance(x, Schedule) else x)
+        if servers.shape != (self.n_subtasks,) or not np.issubdtype(servers.dtype, np.integer):
+            wanted = f"a solution names {self.n_subtasks} servers"
+            if servers.shape == (self.n_subtasks,):
+                return [f"{wanted} by integers, got {servers.dtype}."]
+            return [f"{wanted}, got shape {servers.shape}."]
+        outside = np.flatnonzero((servers < 0) | (servers >= self.n_servers))
+        if outside.size:
+            return [f"{self._called(outside[0])}: there is no server {servers[outside[0]]}."]
+        found = [
+            f"{self._called(v)} may not use server {servers[v]}."
+            for v in np.flatnonzero(~self.allowed[np.arange(self.n_subtasks), servers])
+        ]
+        v, w = self.edges.T
+        found += [
+            f"{self._called(b)}: nothing gets from server {servers[a]} to server {servers[b]}."
+            for a, b in self.edges[np.isinf(self.seconds_per_mb[servers[v], servers[w]])].tolist()
+        ]
+        if self.return_result:
+            home = self.clients[self.tasks]
+            last = np.array([not row for row in self.successors])
+            found += [
+                f"{self._called(v)}: nothing gets from server {servers[v]} back to its client."
+                for v in np.flatnonzero(last & np.isinf(self.seconds_per_mb[servers, home]))
+            ]
+        if found or not isinstance(x, Schedule):
+            return found
+        return self._broken_times(x)
+
+    def _called(self, v: Any) -> str:
+        return f"layer {self.layer[v]} of task {self.tasks[v]}"
+
+    def _broken_times(self, plan: Schedule) -> list[str]:
+        """Return what is wrong with the starts of a schedule whose servers are right."""
+        if plan.starts.shape != (self.n_subtasks,) or not np.isfinite(plan.starts).all():
+            return [f"a schedule holds {self.n_subtasks} finite starts."]
+        spent = self.seconds[np.arange(self.n_subtasks), plan.servers]
+        ends = plan.starts + spent
+        slack = SLACK * max(1e-9, float(ends.max() - self.release.min()))
+        arrival = self.arrivals(plan.servers, ends)
+        found = [
+            f"{self._called(v)} starts at {plan.starts[v]:.9g} s, before its input is there at "
+            f"{arrival[v]:.9g} s."
+            for v in np.flatnonzero(plan.starts < arrival - slack)
+        ]
+        for s in range(self.n_servers):
+            mine = np.flatnonzero(plan.servers == s)
+            if mine.size <= self.pools[s]:
+                continue
+            # Ends come before starts of the same time; what overlaps by rounding does not.
+            times = np.concatenate([plan.starts[mine] + slack, ends[mine]])
+            steps = np.concatenate([np.ones(mine.size), -np.ones(mine.size)])
+            order = np.lexsort((steps, times))
+            running = np.cumsum(steps[order])
+            peak = int(np.argmax(running))
+            if running[peak] > self.pools[s]:
+                when = plan.starts[mine[order[peak]]]
+                found.append(
+                    f"server {s} runs {int(running[peak])} layers at {when:.9g} s, it has "
+                    f"{self.pools[s]:g} pools."
+                )
+        return found
+
+
+def _frozen(array: FloatArray) -> FloatArray:
+    array.setflags(write=False)
+    return array
+
+
+def _minus(number: Any, less: int) -> Any:
+    """Return a layer number counted within its task; what is no integer stays, to be refused."""
+    try:
+        return operator.index(number) - less
+    except TypeError:
+        return number

@@ -1,0 +1,46 @@
+"""Dynamic programming where a problem falls apart into paths."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from optedge.formulations.base import Bound, Problem
+from optedge.formulations.offloading import OffloadingProblem, paths
+from optedge.solvers.registry import register
+from optedge.solvers.run import Run
+
+
+@functools.singledispatch
+def by_paths(problem: Problem) -> tuple[Any, Bound]:
+    """Return the plan of the dynamic program and the bound that its table proves.
+
+    A problem joins ``dp`` by registering a function for its class here, above the solver. The plan
+    is a solution.
+    """
+    raise TypeError(f"{type(problem).__name__} has no dynamic program.")
+
+
+@by_paths.register
+def _offloading(problem: OffloadingProblem) -> tuple[Any, Bound]:
+    plan = problem.decode(paths.shortest(problem).servers)
+    known = "DP" in problem.bound_names
+    return plan, problem.bound("DP") if known else paths.bound(problem)
+
+
+@register(
+    "dp",
+    problems=[kind for kind in by_paths.registry if kind is not object],
+    kind="exact",
+    guarantee="the optimum where no pool is ever busy; else its bound",
+    source="Viterbi 1967, task by task; blocks of branches by their longest",
+    deterministic=True,
+)
+def dp(problem: Any, run: Run) -> None:
+    """Take the best path of each part alone; its value bounds, its plan is valued exactly."""
+    if run.done():
+        return
+    plan, bound = by_paths(problem)
+    run.info.update(bound.info)
+    run.evaluate(plan)
+    run.raise_bound(bound.value, bound.certificate)
