@@ -393,7 +393,7 @@ class Problem:
             offered.add("code")
         if hasattr(self, "solutions") or "code" in offered:
             offered.add("enumerable")
-        if hasattr(self, "priced"):
+        if hasattr(self, "priced") or hasattr(self, "price_classes"):
             offered.add("prices")
         if hasattr(self, "everything_on"):
             offered.add("tiers")

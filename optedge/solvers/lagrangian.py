@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from optedge.formulations.base import FloatArray
+from optedge.formulations.offloading import OffloadingProblem
+from optedge.solvers.priced_schedules import certify_schedule
 from optedge.solvers.registry import Options, option, register
 from optedge.solvers.run import Run
 
@@ -30,6 +32,12 @@ class LagrangianOptions(Options):
     repair: bool = option(True, "whether a proposal that breaks a row is repaired by the problem")
 
 
+def _only_chains(problem: Any, options: LagrangianOptions) -> str | None:
+    if not isinstance(problem, OffloadingProblem) or problem.is_chains:
+        return None
+    return "prices on server time are made for chains; contract the modules."
+
+
 @register(
     "lagrangian",
     options=LagrangianOptions,
@@ -37,7 +45,7 @@ class LagrangianOptions(Options):
     kind="heuristic",
     guarantee="the Lagrangian bound, certified; the solution is the best that a price proposes",
     source="Kelley 1960, cutting planes on the Lagrangian dual (Geoffrion 1974)",
-    deterministic=True,
+    declines=_only_chains,
 )
 def price_and_cut(problem: Any, options: LagrangianOptions, run: Run) -> None:
     """Price, offer what the prices propose, cut, until no price promises a better bound.
@@ -47,7 +55,13 @@ def price_and_cut(problem: Any, options: LagrangianOptions, run: Run) -> None:
     each costs and exceeds, and a certificate of the bound (``formulations.split.dual.Priced``). If
     it has ``repaired(x)`` as well, a proposal that breaks a row is replaced by what that returns.
     ``run.info`` holds ``iterations``, the best ``prices`` and their ``dual_value``.
+
+    Schedules on servers with pools are priced by time and searched for along the way
+    (``priced_schedules``); the options have no meaning there.
     """
+    if isinstance(problem, OffloadingProblem):
+        certify_schedule(problem, run)
+        return
     if run.start is not None:
         run.evaluate(run.start)
     units = np.asarray(problem.price_units, dtype=np.float64)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import optedge as oe
 from optedge.formulations.offloading import paths
 from optedge.papers import eosdnn
 
@@ -27,6 +28,24 @@ def test_shortest_paths(network, first_layer):
     assert bound.value == pytest.approx(ALONE[network, first_layer], abs=5e-5)
     assert p.certify(bound.certificate) == bound.value
     assert paths.bound(p.replace(pools=np.full(p.n_servers, np.inf))).value == bound.value
+
+
+def test_a_certified_schedule_of_the_published_size():
+    """Prices on server time prove far more than paths alone, whenever the search is cut."""
+    p = eosdnn.instance("alexnet")
+    r = oe.solve(p, "lagrangian", max_evaluations=20_000, time_limit=20, target_gap=0.05)
+    assert p.violations(r.solution) == []
+    assert p.bounds()["DP"] < r.bound <= r.objective
+    assert r.objective <= p.objective(oe.solve(p, "dp").solution)
+    check = oe.verify(r)
+    assert check, check.message
+    assert check.verdict == "certified"
+
+
+def test_modules_as_graphs_are_declined():
+    """The sentence says what to do instead."""
+    with pytest.raises(ValueError, match="lagrangian declines .* contract the modules"):
+        oe.solve(eosdnn.instance("googlenet", modules="dag"), "lagrangian")
 
 
 def test_servers():

@@ -36,7 +36,7 @@ from optedge.formulations.base import (
     Problem,
     array_field,
 )
-from optedge.formulations.offloading import arcs, models, paths, simulation
+from optedge.formulations.offloading import arcs, certificates, classes, models, paths, simulation
 from optedge.networks import dag
 from optedge.networks.graph import LayerGraph
 from optedge.platforms import Platform
@@ -469,8 +469,18 @@ class OffloadingProblem(Problem):
         return paths.bound(self)
 
     def certify(self, certificate: Certificate) -> float:
-        """Return the bound in seconds that ``certificate`` proves (``paths``)."""
+        """Return the bound in seconds that ``certificate`` proves.
+
+        Potentials of the paths of single tasks (``paths``), or prices on the time of the servers
+        (``certificates``).
+        """
+        if certificate.kind == certificates.KIND:
+            return certificates.certify(self, certificate)
         return paths.certify(self, certificate)
+
+    def price_classes(self) -> classes.Classes:
+        """Return the classes of tasks that prices on server time do not tell apart."""
+        return classes.make(self)
 
     # ---- what metaheuristics need: the code of a plan is the server of each layer
 

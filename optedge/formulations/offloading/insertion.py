@@ -1,0 +1,251 @@
+"""Planned schedules of chains: exact insertion of one task, ruin and recreate, priced paths.
+
+With all other tasks fixed, the earliest completion of one task is found exactly by a recursion over
+(layer, server): to end a layer earlier never harms, as waiting is allowed, so the earliest end of
+each layer on each server is all that need be known. A search takes a few tasks out and puts them
+back one after the other, freely or only along the server paths that prices proposed.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from optedge.formulations.base import FloatArray, IntArray
+from optedge.formulations.offloading.classes import Classes
+from optedge.formulations.offloading.problem import OffloadingProblem, Schedule
+from optedge.formulations.offloading.timetable import Timetable, first_fit, idle, join, split
+from optedge.kernels import kernel
+
+FREE, WINDOW = 0.25, 0.40  # of the insertions go anywhere; from there up to here: a free window
+FEW, LARGE = 5, 10  # tasks that a move takes out; every so many moves it is up to half of them
+
+
+class Plan(NamedTuple):
+    """Server and start of every layer by task, changed in place."""
+
+    servers: IntArray  # (n_tasks, J), -1 behind the last layer
+    starts: FloatArray  # (n_tasks, J), s
+    ends: FloatArray  # (n_tasks,), completion in s, the way back of the result included
+
+
+class Guide(NamedTuple):
+    """Server paths that prices propose, for each class of them."""
+
+    of_task: IntArray  # (n_tasks,), the class of each task there
+    home: IntArray  # (K,), the client that stands in for the task's own
+    seen: IntArray  # (K, ., J)
+    n_seen: IntArray  # (K,)
+
+
+def empty(c: Classes) -> Plan:
+    """Return a plan to be filled in."""
+    shape = c.of_task.size, c.seconds.shape[1]
+    return Plan(np.full(shape, -1), np.zeros(shape), np.zeros(shape[0]))
+
+
+def from_schedule(problem: OffloadingProblem, c: Classes, schedule: Schedule) -> Plan:
+    """Return ``schedule`` as a plan."""
+    plan = empty(c)
+    plan.servers[problem.tasks, problem.layer] = schedule.servers
+    plan.starts[problem.tasks, problem.layer] = schedule.starts
+    plan.ends[:] = problem.flows(schedule) + problem.release
+    return plan
+
+
+def to_schedule(problem: OffloadingProblem, plan: Plan) -> Schedule:
+    """Return a plan as a schedule of ``problem``."""
+    at = problem.tasks, problem.layer
+    return Schedule(plan.servers[at], plan.starts[at])
+
+
+def copy(plan: Plan) -> Plan:
+    """Return a copy."""
+    return Plan(plan.servers.copy(), plan.starts.copy(), plan.ends.copy())
+
+
+@kernel
+def book(c: Classes, plan: Plan, table: Timetable, task: int, change: int) -> None:
+    """Enter a planned task into the timetable (``change`` 1) or take it out (-1)."""
+    k = c.of_task[task]
+    for j in range(c.layers[k]):
+        s, start = plan.servers[task, j], plan.starts[task, j]
+        a = split(table, s, start)
+        b = split(table, s, start + c.seconds[k, j, s])
+        for i in range(a, b):
+            table.used[s, i] += change
+        join(table, s, b)
+        join(table, s, a)
+
+
+@kernel
+def insert(
+    c: Classes, plan: Plan, table: Timetable, task: int, options: IntArray, counts: IntArray
+) -> int:
+    """Plan the earliest completion of ``task``; the timetable is read only.
+
+    Row j of ``options`` (J, S) holds the ``counts[j]`` servers that layer j may use. The completion
+    is ``inf`` if no way leads through. Returns how many steps were tried.
+    """
+    k = c.of_task[task]
+    n, n_servers = c.layers[k], c.pools.size
+    ends = np.full((n, n_servers), np.inf)
+    starts = np.zeros((n, n_servers))
+    before = np.zeros((n, n_servers), np.int64)
+    work = 0
+    for j in range(n):
+        for x in range(counts[j]):
+            s = options[j, x]
+            arrival = c.entry[k, s]
+            if j > 0:
+                arrival = np.inf
+                for y in range(counts[j - 1]):
+                    q = options[j - 1, y]
+                    time = ends[j - 1, q] + c.travel[k, j, q, s]
+                    if time < arrival:
+                        arrival, before[j, s] = time, q
+                work += counts[j - 1]
+            if arrival == np.inf:
+                continue
+            seconds = c.seconds[k, j, s]
+            start = first_fit(
+                table.times[s], table.used[s], table.size[s], c.pools[s], arrival, seconds
+            )
+            starts[j, s], ends[j, s] = start, start + seconds
+            work += 8
+    best, s = np.inf, -1
+    for x in range(counts[n - 1]):
+        q = options[n - 1, x]
+        time = ends[n - 1, q] + c.leave[k, q]
+        if time < best:
+            best, s = time, q
+    plan.ends[task] = best
+    if s >= 0:
+        for j in range(n - 1, -1, -1):
+            plan.servers[task, j], plan.starts[task, j] = s, starts[j, s]
+            s = before[j, s]
+    return work
+
+
+@kernel
+def _all_options(c: Classes, k: int, options: IntArray, counts: IntArray) -> None:
+    for j in range(c.layers[k]):
+        counts[j] = 0
+        for s in range(c.pools.size):
+            if c.allowed[k, j, s]:
+                options[j, counts[j]] = s
+                counts[j] += 1
+
+
+@kernel
+def build(c: Classes, plan: Plan, order: IntArray) -> float:
+    """Plan the tasks in ``order``, each as early as it can end; return the sum of completions."""
+    table = idle(c)
+    options = np.zeros(c.allowed.shape[1:], np.int64)
+    counts = np.zeros(c.allowed.shape[1], np.int64)
+    for task in order:
+        _all_options(c, c.of_task[task], options, counts)
+        insert(c, plan, table, task, options, counts)
+        if plan.ends[task] == np.inf:
+            return np.inf
+        book(c, plan, table, task, 1)
+    return float(plan.ends.sum())
+
+
+@kernel
+def _draw_options(
+    c: Classes,
+    plan: Plan,
+    guide: Guide,
+    task: int,
+    rng: np.random.Generator,
+    options: IntArray,
+    counts: IntArray,
+) -> bool:
+    """Draw where a task may go: anywhere, its own path with a free window, or a priced path.
+
+    Returns whether it may go anywhere.
+    """
+    k, m = c.of_task[task], guide.of_task[task]
+    n, chance = c.layers[k], rng.random()
+    _all_options(c, k, options, counts)
+    many = min(guide.n_seen[m], guide.seen.shape[1])
+    if chance < FREE or many == 0:
+        return True
+    if chance < WINDOW:
+        a = int(rng.random() * n)
+        b = a + 1 + int(rng.random() * n)
+        for j in range(n):
+            if not a <= j < b:
+                options[j, 0], counts[j] = plan.servers[task, j], 1
+        return False
+    path = guide.seen[m, int(rng.random() * many)]
+    for j in range(n):
+        options[j, 0] = c.home[k] if path[j] == guide.home[m] else path[j]
+        counts[j] = 1
+    return False
+
+
+@kernel
+def recreate(
+    c: Classes,
+    plan: Plan,
+    guide: Guide,
+    moves: int,
+    temperature: float,
+    rng: np.random.Generator,
+) -> tuple[float, int]:
+    """Ruin and recreate ``plan`` so many times, with annealing from ``temperature`` (s) to 0.
+
+    The plan becomes the best one met. Returns its sum of completions, and the steps tried.
+    """
+    n = c.of_task.size
+    table = idle(c)
+    for task in range(n):
+        book(c, plan, table, task, 1)
+    options = np.zeros(c.allowed.shape[1:], np.int64)
+    counts = np.zeros(c.allowed.shape[1], np.int64)
+    old = Plan(plan.servers.copy(), plan.starts.copy(), plan.ends.copy())
+    best = Plan(plan.servers.copy(), plan.starts.copy(), plan.ends.copy())
+    order = np.arange(n)
+    cost = plan.ends.sum()
+    least, work = cost, 0
+    for move in range(moves):
+        many = max(2, n // 2) if move % LARGE == 0 else FEW
+        out = 1 + int(rng.random() * min(n, many))
+        for i in range(out):
+            other = i + int(rng.random() * (n - i))
+            order[i], order[other] = order[other], order[i]
+            task = order[i]
+            old.servers[task], old.starts[task] = plan.servers[task], plan.starts[task]
+            old.ends[task] = plan.ends[task]
+            book(c, plan, table, task, -1)
+        change = 0.0
+        for i in range(out):
+            task = order[i]
+            free = _draw_options(c, plan, guide, task, rng, options, counts)
+            work += insert(c, plan, table, task, options, counts)
+            if plan.ends[task] == np.inf and not free:
+                _all_options(c, c.of_task[task], options, counts)
+                work += insert(c, plan, table, task, options, counts)
+            book(c, plan, table, task, 1)
+            change += plan.ends[task] - old.ends[task]
+        heat = temperature * (1.0 - move / moves)
+        if change <= 0.0 or rng.random() * heat < heat * np.exp(-change / max(heat, 1e-300)):
+            cost += change
+            if cost < least * (1 - 1e-12):
+                least = cost
+                best.servers[:], best.starts[:], best.ends[:] = (
+                    plan.servers, plan.starts, plan.ends,
+                )  # fmt: skip
+            continue
+        for i in range(out):
+            task = order[i]
+            book(c, plan, table, task, -1)
+            plan.servers[task], plan.starts[task] = old.servers[task], old.starts[task]
+            plan.ends[task] = old.ends[task]
+        for i in range(out):
+            book(c, plan, table, order[i], 1)
+    plan.servers[:], plan.starts[:], plan.ends[:] = best.servers, best.starts, best.ends
+    return float(plan.ends.sum()), work

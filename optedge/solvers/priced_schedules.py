@@ -1,0 +1,241 @@
+"""Prices on server time and planned schedules, in turn: offloading with a small, certified gap.
+
+Rounds on ever finer grids: dual ascent, valuation of the best prices on fine cells, then ruin and
+recreate along the server paths that the prices proposed. What a part may take is counted in steps,
+not in seconds, so that runs without a time limit repeat exactly.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from optedge.formulations.base import Certificate, FloatArray
+from optedge.formulations.offloading import (
+    ascent,
+    certificates,
+    classes,
+    insertion,
+    lattice,
+    prices,
+)
+from optedge.solvers.result import relative_gap
+from optedge.solvers.run import Run
+
+if TYPE_CHECKING:
+    from optedge.formulations.offloading.ascent import Climb, Grid
+    from optedge.formulations.offloading.classes import Classes
+    from optedge.formulations.offloading.insertion import Guide, Plan
+    from optedge.formulations.offloading.problem import OffloadingProblem, Schedule
+
+CELL, STEP = 0.7e-9, 6e-9  # seconds of one step of pricing and of insertion, roughly
+CHUNK = 0.1  # such seconds between two looks at the clock
+FIRST_SEARCH, LEAST_SEARCH, LONGEST_ANNEALING = 0.3, 0.1, 1.0
+SHARE, LEAST_SHARE, LESS = 0.4, 0.2, 0.8  # of the time that goes to schedules
+ROUND, FEWEST = 0.3, 100  # of what is left, time and evaluations, a part may take; but so many
+TEMPERATURES = (0.003, 0.01, 0.03, 0.1)  # in units of the mean flow time
+CLOSED = 0.25  # part of the gap that new prices must close to be certified at once
+CLIENT_SHARE = 0.05  # of the priced tasks that use the merged client: more, and it is taken apart
+IDLE_ROUNDS = 8  # without any gain, until a run without limits ends
+
+
+def certify_schedule(problem: OffloadingProblem, run: Run) -> None:
+    """Improve a planned schedule and its certified bound until ``run`` is done.
+
+    Parameters
+    ----------
+    problem
+        The instance; its tasks are chains.
+    run
+        Where schedules are offered and bounds stated, each with its certificate of prices. Its
+        ``info`` holds ``rounds``, and ``buckets`` and ``cells`` of the last one.
+
+    Raises
+    ------
+    ValueError
+        If some task is no chain.
+    """
+    search = _Search(problem, run)
+    search.begin()
+    proof = _Proof(problem, run, search.own)
+    grid = ascent.Grid.first(search.makespan)
+    duals = np.zeros((problem.n_servers, grid.buckets))
+    climb: Climb | None = None
+    share, idle = SHARE, 0
+    while not proof.over():
+        run.info.update(rounds=grid.number + 1, buckets=grid.buckets, cells=grid.cells)
+        before = run.objective, proof.value
+        climb, spent = _ascend(proof, grid, duals, climb)
+        proof.take(climb, grid)
+        if proof.over():
+            break
+        search.improve(proof.guide(climb), max(LEAST_SEARCH, share / (1 - share) * spent))
+        better = run.objective < before[0] * (1 - ascent.GAIN)
+        share = SHARE if better else max(LEAST_SHARE, LESS * share)
+        idle = 0 if better or proof.value > before[1] + 1e-6 * abs(before[1]) else idle + 1
+        if idle == IDLE_ROUNDS and run.time_left == math.inf and run.max_evaluations is None:
+            break
+        finer = grid.finer(search.makespan)
+        duals, grid = finer.resample(climb.duals, grid.horizon), finer
+        if proof.should_split(climb):
+            duals, climb = proof.split(duals), None
+    proof.certify()
+
+
+def _ascend(
+    proof: _Proof, grid: Grid, duals: FloatArray, before: Climb | None
+) -> tuple[Climb, float]:
+    """Run one round of dual ascent; return its state, and its length in nominal seconds."""
+    run, c = proof.run, proof.classes
+    laid = lattice.lattice(c, grid.horizon, grid.buckets, grid.cells)
+    tables = lattice.store(c, laid)
+    climb = ascent.begin(c, duals, grid.theta, before)
+    until, left = run.time_left * (1 - ROUND), _may_take(run)
+    values, spent, ended = 1, 0.0, False
+    while left > 0 and not (ended or proof.over() or run.time_left < until):
+        values = min(values, left)
+        ended, n, work = ascent.climb(c, laid, tables, climb, run.objective, values)
+        run.count(n)
+        left -= n
+        spent += CELL * work
+        values = max(1, min(ascent.RETURN, round(CHUNK * n / (CELL * max(work, 1)))))
+        if relative_gap(run.objective, float(climb.numbers[1])) <= 0.5 * run.target_gap:
+            break
+    return climb, spent
+
+
+def _may_take(run: Run) -> int:
+    """Return how many candidates a part may price, of those that are left."""
+    return min(run.evaluations_left, max(FEWEST, int(ROUND * run.evaluations_left)))
+
+
+class _Proof:
+    """The best prices so far, and what is certified of them."""
+
+    def __init__(self, problem: OffloadingProblem, run: Run, own: Classes) -> None:
+        self.problem, self.run, self.own = problem, run, own
+        self.merged = classes.can_merge(problem)
+        self.classes = classes.make(problem, merged=True) if self.merged else own
+        self.value = -math.inf  # of the best prices, compiled
+        self.best: tuple[FloatArray, Grid, bool] | None = None
+        self.certified, self.seconds = -math.inf, 0.0  # and what a certificate takes
+
+    def over(self) -> bool:
+        """Tell whether the run should end, leaving time for a last certificate."""
+        waiting = self.best is not None and self.run.time_left < 1.5 * self.seconds
+        return self.run.done() or waiting
+
+    def take(self, climb: Climb, grid: Grid) -> None:
+        """Value the best prices of a round on fine cells; certify them where that is worth it."""
+        c, duals = self.classes, climb.best_duals
+        laid = lattice.lattice(c, grid.horizon, grid.buckets, grid.fine_cells)
+        slope = np.zeros(duals.shape)
+        found, _ = prices.evaluate(c, laid, duals, lattice.store(c, laid), slope, False)
+        if found <= self.value:
+            return
+        self.value, self.best = found, (duals.copy(), grid, self.merged)
+        objective = self.run.objective
+        small = relative_gap(objective, found) <= self.run.target_gap
+        # Of inf >= inf nothing follows: the first prices are always certified.
+        closed = found - self.certified >= CLOSED * (objective - self.certified)
+        if small or closed or self.certified == -math.inf:
+            self.certify()
+
+    def certify(self) -> None:
+        """State the bound of the best prices, if that has not been done."""
+        if self.best is None:
+            return
+        (duals, grid, merged), self.best = self.best, None
+        since = time.perf_counter()
+        made: Certificate = certificates.make(
+            self.problem, duals, grid.horizon, grid.fine_cells, merged=merged
+        )
+        self.seconds = time.perf_counter() - since
+        self.certified = max(self.certified, made.value)
+        self.run.raise_bound(made.value, made)
+
+    def should_split(self, climb: Climb) -> bool:
+        """Tell whether the merged client matters, so that the relaxation may be weak."""
+        if not self.merged:
+            return False
+        many = np.minimum(climb.n_seen, ascent.SEEN)
+        pairs = zip(climb.seen, many.tolist(), self.classes.home.tolist(), strict=True)
+        used = sum(int((seen[:n] == home).any(axis=1).sum()) for seen, n, home in pairs)
+        return used > CLIENT_SHARE * int(many.sum())
+
+    def split(self, duals: FloatArray) -> FloatArray:
+        """Take the merged client apart; return prices for all clients."""
+        prices_of_all = duals.copy()
+        prices_of_all[np.unique(self.own.home)] = duals[self.classes.home[0]]
+        self.merged, self.classes = False, self.own
+        return prices_of_all
+
+    def guide(self, climb: Climb) -> Guide:
+        """Return the paths that the prices proposed."""
+        c = self.classes
+        return insertion.Guide(c.of_task, c.home, climb.seen, climb.n_seen)
+
+
+@dataclasses.dataclass
+class _Search:
+    """The best plan so far, and the search for a better one."""
+
+    problem: OffloadingProblem
+    run: Run
+
+    def __post_init__(self) -> None:
+        self.own = classes.make(self.problem)
+        self.plan: Plan = insertion.empty(self.own)
+        self.turn, self.step = 0, 1e-4  # annealings so far; nominal seconds of a move
+
+    @property
+    def makespan(self) -> float:
+        """The last completion of the best plan, in seconds."""
+        return float(self.plan.ends.max())
+
+    def begin(self) -> None:
+        """Find a first plan; there is one, as tasks may stay at home."""
+        run, c = self.run, self.own
+        insertion.build(c, self.plan, run.rng.permutation(self.problem.n_tasks))
+        if run.start is not None:
+            self._take(self.problem.schedule(run.start))
+        self._offer(self.plan, self.problem.n_tasks)
+        none = np.zeros((len(c.counts), 1, c.seconds.shape[1]), np.int64)
+        paths = insertion.Guide(c.of_task, c.home, none, np.zeros(len(c.counts), np.int64))
+        self.improve(paths, FIRST_SEARCH)
+
+    def _take(self, start: Schedule) -> None:
+        """Start from a given schedule if it is feasible and better than the plan."""
+        value = self.problem.objective(start)
+        if value < self.problem.objective(insertion.to_schedule(self.problem, self.plan)):
+            self.plan = insertion.from_schedule(self.problem, self.own, start)
+
+    def _offer(self, plan: Plan, evaluations: int) -> None:
+        schedule = insertion.to_schedule(self.problem, plan)
+        value = self.problem.objective(schedule)
+        self.plan = plan
+        self.run.offer(schedule, value, evaluations)
+
+    def improve(self, guide: Guide, seconds: float) -> None:
+        """Anneal for so many nominal seconds, each time from the best plan."""
+        run, c = self.run, self.own
+        left = _may_take(run)
+        while seconds > 0 and left > 0 and not run.done():
+            length = min(LONGEST_ANNEALING, max(0.3, seconds / 5), seconds, run.time_left / 2)
+            moves = min(max(20, round(length / self.step)), 200_000, left)
+            plan = insertion.copy(self.plan)
+            heat = TEMPERATURES[self.turn % len(TEMPERATURES)] * run.objective / len(plan.ends)
+            old = float(plan.ends.sum())
+            found, work = insertion.recreate(c, plan, guide, moves, heat, run.rng)
+            self.turn += 1
+            self.step = max(1e-6, STEP * work / moves)
+            seconds -= STEP * work
+            left -= moves
+            if found < old * (1 - 1e-12):
+                self._offer(plan, moves)
+            else:
+                run.count(moves)
