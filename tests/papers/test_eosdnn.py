@@ -44,7 +44,7 @@ def test_a_certified_schedule_of_the_published_size():
 
 def test_modules_as_graphs_are_declined():
     """The sentence says what to do instead."""
-    with pytest.raises(ValueError, match="lagrangian declines .* contract the modules"):
+    with pytest.raises(ValueError, match=r"lagrangian declines .* contract the modules"):
         oe.solve(eosdnn.instance("googlenet", modules="dag"), "lagrangian")
 
 
