@@ -633,6 +633,14 @@ def test_the_time_of_an_overfull_pool(starts, words):
     assert p.violations(Schedule([0, 0, 0], starts)) == [words]
 
 
+def test_codes_outside_are_refused():
+    """No memory is read for a server that does not exist, and a foreign client is worth nothing."""
+    p = two_tasks()
+    for codes in ([[0, 0, 0, p.n_servers]], [[0, 0, 0, -1]], [[0, 0, 0]], [0, 0, 0, 0]):
+        with pytest.raises(ValueError, match="codes"):
+            p.costs(codes)
+
+
 @pytest.mark.parametrize("x", [[0, 0, 0], [[0, 0, 0, 0]], [], None, ["a"] * 4])
 def test_what_is_no_assignment(x):
     """Anything but four integers is refused with a sentence."""

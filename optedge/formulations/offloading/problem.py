@@ -499,8 +499,21 @@ class OffloadingProblem(Problem):
         return np.array(self.clients[self.tasks])
 
     def costs(self, codes: npt.ArrayLike) -> FloatArray:
-        """Return the objective of each row of ``codes`` (k, n_subtasks); ``inf`` if infeasible."""
-        return simulation.costs(self.data, np.ascontiguousarray(codes, dtype=np.int64))
+        """Return the objective of each row of ``codes`` (k, n_subtasks); ``inf`` if infeasible.
+
+        Raises
+        ------
+        ValueError
+            If ``codes`` has another shape, or names a server that does not exist.
+        """
+        rows = np.ascontiguousarray(codes, dtype=np.int64)
+        if rows.ndim != 2 or rows.shape[1] != self.n_subtasks:
+            raise ValueError(f"codes must have shape (k, {self.n_subtasks}), got {rows.shape}.")
+        if rows.size and (rows.min() < 0 or rows.max() >= self.n_servers):
+            raise ValueError(f"codes: servers are 0 to {self.n_servers - 1}.")
+        values = simulation.costs(self.data, rows)
+        values[~self.allowed[np.arange(self.n_subtasks), rows].all(axis=1)] = np.inf
+        return values
 
     def decode(self, code: npt.ArrayLike) -> Schedule:
         """Return the schedule that the assignment means."""
