@@ -321,3 +321,9 @@ def short_of_memory() -> Any:
     return oe.MakespanProblem(
         times, memory=[4.0, 4.0, 4.0, 1.0], capacity=[9.0, 5.0, 4.0], name="too little memory"
     )
+
+
+def seeds(count: int, quick: int) -> list[Any]:
+    """Return seeds for a parametrised test: the first are run always, all by the longer suite."""
+    rest = [pytest.param(k, marks=pytest.mark.slow) for k in range(quick, count)]
+    return [*range(quick), *rest]

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+from conftest import seeds
 from test_offloading_paths import (
     INF,
     e1,
@@ -136,7 +137,7 @@ def test_the_schedule_of_the_first_example():
 # -------------------------------------------------------------------- pairs and static
 
 
-@pytest.mark.parametrize("seed", range(200))
+@pytest.mark.parametrize("seed", seeds(200, 50))
 def test_pairs_are_the_dynamic_program(seed):
     """The linear program has the value of the dynamic program, and a vertex of zeros and ones."""
     problem = random_problem(seed, (4, 3, 2), 3 + seed % 3, graph=seed % 2 == 1)
@@ -151,7 +152,7 @@ def test_pairs_are_the_dynamic_program(seed):
     assert free.objective(plan.servers) == pytest.approx(found.value, rel=1e-7)
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", seeds(20, 8))
 def test_duals_of_pairs_certify(seed):
     """The duals are potentials: their certificate proves the value."""
     problem = random_problem(seed, (4, 3), 4, graph=seed % 2 == 1)
@@ -162,7 +163,7 @@ def test_duals_of_pairs_certify(seed):
     assert certificate.value <= value * (1 + 1e-15)
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", seeds(30, 10))
 def test_static_capacity(seed):
     """A capacity never makes it cheaper, and the placement respects it; enumeration agrees."""
     problem = random_problem(seed, (2, 2), foreign_clients=True)
@@ -190,7 +191,7 @@ def test_static_capacity(seed):
 # -------------------------------------------------------------------- schedules
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", seeds(60, 15))
 def test_schedules_are_enumeration(seed):
     """Servers, orders and starts: models, bounds and plans stand in their order."""
     graph = seed % 3 == 2
@@ -239,7 +240,7 @@ def test_a_finer_grid_is_closer():
         models.build(problem, "time", step=0.0)
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", seeds(40, 12))
 def test_retiming_starts_no_later(seed):
     """Any schedule, retimed by its own starts, is a schedule and no worse."""
     problem = random_problem(seed, (4, 3, 3), 4, graph=seed % 2 == 1)
@@ -268,7 +269,7 @@ def test_starts_of_a_big_m_are_not_passed_on():
 # -------------------------------------------------------------------- in and out
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", seeds(30, 10))
 def test_what_is_filled_in_is_feasible_and_comes_back(seed):
     """A plan written into a model satisfies its rows, has its value and is read again."""
     problem = random_problem(seed, (2, 3, 2), graph=seed % 3 == 2)
