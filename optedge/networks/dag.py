@@ -9,6 +9,9 @@ from __future__ import annotations
 import graphlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+import numpy as np
+import numpy.typing as npt
+
 Successors = tuple[tuple[int, ...], ...]
 
 
@@ -108,6 +111,17 @@ def sorted_order(successors: Sequence[Sequence[int]] | Mapping[int, Sequence[int
         for w in sorter.get_ready():
             heapq.heappush(ready, w)
     return order
+
+
+def edge_array(successors: Successors) -> npt.NDArray[np.int64]:
+    """Return all edges (v, w), shape ``(n_edges, 2)``, sorted by v."""
+    pairs = [(v, w) for v, row in enumerate(successors) for w in row]
+    return np.array(pairs, dtype=np.int64).reshape(-1, 2)
+
+
+def is_chain(successors: Successors) -> bool:
+    """Tell whether every vertex but the last has one successor, the next one."""
+    return all(row == (v + 1,) for v, row in enumerate(successors[:-1]))
 
 
 def predecessors(successors: Successors) -> Successors:

@@ -125,7 +125,7 @@ class LayerGraph:
     @property
     def is_chain(self) -> bool:
         """Whether every layer feeds the next one only."""
-        return all(row == (v + 1,) for v, row in enumerate(self.successors[:-1]))
+        return dag.is_chain(self.successors)
 
     @property
     def work_gcycles(self) -> FloatArray:

@@ -61,9 +61,7 @@ class _Arcs:
 @functools.lru_cache(maxsize=64)
 def _network(successors: dag.Successors, n_tiers: int) -> _Arcs:
     n, hops = len(successors), n_tiers - 1
-    edges = np.array(
-        [(v, w) for v, row in enumerate(successors) for w in row], dtype=np.int64
-    ).reshape(-1, 2)
+    edges = dag.edge_array(successors)
     degree = np.array([len(row) for row in successors])
     single, many = np.flatnonzero(degree == 1), np.flatnonzero(degree > 1)
     q_of = np.full(n, -1)

@@ -179,8 +179,7 @@ class CutProblem(Problem):
     @functools.cached_property
     def edges(self) -> IntArray:
         """All edges (v, w), shape ``(n_edges, 2)``, sorted by v."""
-        pairs = [(v, w) for v, row in enumerate(self.successors) for w in row]
-        return np.array(pairs, dtype=np.int64).reshape(-1, 2)
+        return dag.edge_array(self.successors)
 
     @functools.cached_property
     def cut_vertices(self) -> tuple[int, ...]:
@@ -190,7 +189,7 @@ class CutProblem(Problem):
     @property
     def is_chain(self) -> bool:
         """Whether every layer feeds the next one only."""
-        return all(row == (v + 1,) for v, row in enumerate(self.successors[:-1]))
+        return dag.is_chain(self.successors)
 
     @property
     def kinds(self) -> tuple[str, ...]:  # type: ignore[override]  # here it depends on the goal

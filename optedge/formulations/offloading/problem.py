@@ -404,8 +404,7 @@ class OffloadingProblem(Problem):
     @functools.cached_property
     def edges(self) -> IntArray:
         """All edges (v, w), shape ``(n_edges, 2)``."""
-        pairs = [(v, w) for v, row in enumerate(self.successors) for w in row]
-        return np.array(pairs, dtype=np.int64).reshape(-1, 2)
+        return dag.edge_array(self.successors)
 
     def _sending(self, size: FloatArray, a: IntArray, b: IntArray) -> FloatArray:
         """Return the seconds that sizes in MB travel; ``inf`` without a connection."""
