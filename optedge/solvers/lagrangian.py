@@ -8,6 +8,7 @@ is found gives a plane above it; the next prices are where the lowest of the pla
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from typing import Any
 
@@ -32,10 +33,29 @@ class LagrangianOptions(Options):
     repair: bool = option(True, "whether a proposal that breaks a row is repaired by the problem")
 
 
-def _only_chains(problem: Any, options: LagrangianOptions) -> str | None:
-    if not isinstance(problem, OffloadingProblem) or problem.is_chains:
+@functools.singledispatch
+def by_prices(problem: Any, options: LagrangianOptions, run: Run) -> None:
+    """Raise a bound by prices, and look for solutions along them: cutting planes, if not told.
+
+    A problem with an ascent of its own registers a function for its class.
+    """
+    _cut_planes(problem, options, run)
+
+
+@by_prices.register
+def _schedules(problem: OffloadingProblem, options: LagrangianOptions, run: Run) -> None:
+    certify_schedule(problem, run)
+
+
+def _unfit(problem: Any, options: LagrangianOptions) -> str | None:
+    """Say why prices on server time cannot be tried; cutting planes always can."""
+    if by_prices.dispatch(type(problem)) is not _schedules:
         return None
-    return "prices on server time are made for chains; contract the modules."
+    if options != LagrangianOptions():
+        return "max_iterations and repair are options of cutting planes, not of prices by time."
+    if not problem.is_chains:
+        return "prices on server time are made for chains; contract the modules."
+    return None
 
 
 @register(
@@ -44,10 +64,20 @@ def _only_chains(problem: Any, options: LagrangianOptions) -> str | None:
     needs=("prices",),
     kind="heuristic",
     guarantee="the Lagrangian bound, certified; the solution is the best that a price proposes",
-    source="Kelley 1960, cutting planes on the Lagrangian dual (Geoffrion 1974)",
-    declines=_only_chains,
+    source="Kelley 1960, cutting planes on the Lagrangian dual (Geoffrion 1974); schedules: ascent",
+    declines=_unfit,
 )
-def price_and_cut(problem: Any, options: LagrangianOptions, run: Run) -> None:
+def lagrangian(problem: Any, options: LagrangianOptions, run: Run) -> None:
+    """Prove a bound by prices, and find a solution along them, each better with time.
+
+    Most problems are priced row by row (cutting planes). Schedules on servers with pools are
+    priced by time, and searched for along the paths that the prices propose
+    (``priced_schedules``), where the options have no meaning.
+    """
+    by_prices(problem, options, run)
+
+
+def _cut_planes(problem: Any, options: LagrangianOptions, run: Run) -> None:
     """Price, offer what the prices propose, cut, until no price promises a better bound.
 
     A problem takes part by two members: ``price_units``, a typical price of each row, shape
@@ -55,13 +85,7 @@ def price_and_cut(problem: Any, options: LagrangianOptions, run: Run) -> None:
     each costs and exceeds, and a certificate of the bound (``formulations.split.dual.Priced``). If
     it has ``repaired(x)`` as well, a proposal that breaks a row is replaced by what that returns.
     ``run.info`` holds ``iterations``, the best ``prices`` and their ``dual_value``.
-
-    Schedules on servers with pools are priced by time and searched for along the way
-    (``priced_schedules``); the options have no meaning there.
     """
-    if isinstance(problem, OffloadingProblem):
-        certify_schedule(problem, run)
-        return
     if run.start is not None:
         run.evaluate(run.start)
     units = np.asarray(problem.price_units, dtype=np.float64)

@@ -48,6 +48,12 @@ def test_modules_as_graphs_are_declined():
         oe.solve(eosdnn.instance("googlenet", modules="dag"), "lagrangian")
 
 
+def test_options_without_meaning_are_declined():
+    """What prices by time would ignore is not taken in silence."""
+    with pytest.raises(ValueError, match="options of cutting planes"):
+        oe.solve(eosdnn.instance(n_tasks=2), "lagrangian", max_iterations=5)
+
+
 def test_servers():
     """Four clients, five edges and five clouds; L-E and L-C leave one tier out."""
     whole = eosdnn.servers()

@@ -10,9 +10,11 @@ server b they travel :math:`g / v_{ab}` seconds, at once and without contention.
 A schedule names server and start of every layer. Searches choose servers only; the field ``order``
 says how such an assignment becomes a schedule (``simulation``).
 
-Source: the migration problem of EosDNN, eqs. (1)-(7). Departures: the formulas say what a delay is
-made of, not which waiting task a free pool takes: here that is ``order``; a layer may not run on
-another user's device (``foreign_clients``); the input of the first layer waits at the client.
+Source: Xue, Wu, Li, Xu, Jiao, "EosDNN: An Efficient Offloading Scheme for DNN Inference
+Acceleration in Local-Edge-Cloud Collaborative Environments", eqs. (1)-(7). Departures: the formulas
+say what a delay is made of, not which waiting task a free pool takes: here that is ``order``; a
+layer may not run on another user's device (``foreign_clients``); the input of the first layer
+waits at the client.
 """
 
 from __future__ import annotations
@@ -20,7 +22,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-import operator
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, Self
 
@@ -36,7 +37,17 @@ from optedge.formulations.base import (
     Problem,
     array_field,
 )
-from optedge.formulations.offloading import arcs, certificates, classes, models, paths, simulation
+from optedge.formulations.offloading import (
+    arcs,
+    building,
+    certificates,
+    classes,
+    models,
+    paths,
+    rules,
+    simulation,
+)
+from optedge.formulations.offloading.rules import Schedule as Schedule
 from optedge.networks import dag
 from optedge.networks.graph import LayerGraph
 from optedge.platforms import Platform
@@ -45,31 +56,6 @@ Order = Literal["fcfs", "priority", "strict"]
 FirstLayer = Literal["free", "client"]
 CLIENT, EDGE, CLOUD = 0, 1, 2
 ORDERS = ("fcfs", "priority", "strict")
-SLACK = 1e-9  # relative: differences of times up to this are rounding
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Schedule:
-    """Server and start of every layer.
-
-    Parameters
-    ----------
-    servers
-        Shape ``(n_subtasks,)``.
-    starts
-        Seconds, shape ``(n_subtasks,)``.
-    """
-
-    servers: IntArray
-    starts: FloatArray
-
-    def __post_init__(self) -> None:
-        for name, dtype in (("servers", np.int64), ("starts", np.float64)):
-            array = np.array(getattr(self, name), dtype=dtype)
-            if dtype is np.int64 and np.any(array != np.asarray(self.servers)):
-                raise ValueError("servers must be integers.")
-            array.setflags(write=False)
-            object.__setattr__(self, name, array)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -122,7 +108,7 @@ class OffloadingProblem(Problem):
     ------
     ValueError
         If an array has the wrong shape or an entry is out of its range, if a graph has a cycle or
-        two sources, or if some layer has no server. The sentence names the entry.
+        two sources. The sentence names the entry.
     """
 
     successors: dag.Successors
@@ -166,27 +152,14 @@ class OffloadingProblem(Problem):
 
     def _check_tasks(self) -> None:
         """Check that layers stand task by task, and that each task is a graph with one source."""
-        n, wrong = self.n_subtasks, np.flatnonzero(np.diff(self.tasks, prepend=0) > 1)
+        wrong = np.flatnonzero(np.diff(self.tasks, prepend=0) > 1)
         falls = np.flatnonzero(np.diff(self.tasks) < 0)
         if wrong.size or falls.size or self.tasks[0] != 0 or self.tasks[-1] != self.n_tasks - 1:
             raise ValueError(
                 f"tasks must be 0, ..., 0, 1, ..., 1, ... up to {self.n_tasks - 1}, without a gap."
             )
-        try:
-            given = [list(row) for row in self.successors]
-        except TypeError:
-            raise ValueError("successors must be a list of lists of layer numbers.") from None
-        if len(given) != n:
-            raise ValueError(f"successors must hold {n} rows, got {len(given)}.")
-        rows = []
-        for i, (a, size) in enumerate(zip(self.first.tolist(), self.sizes.tolist(), strict=True)):
-            try:
-                local = [[_minus(w, a) for w in row] for row in given[a : a + size]]
-                checked = dag.checked_successors(local)
-            except ValueError as error:
-                raise ValueError(f"task {i}: {error}") from None
-            rows += [tuple(w + a for w in row) for row in checked]
-        object.__setattr__(self, "successors", tuple(rows))
+        rows = building.checked_tasks(self.successors, self.first.tolist(), self.sizes.tolist())
+        object.__setattr__(self, "successors", rows)
         wrong = np.flatnonzero(~(self.work_gcycles > 0))
         if wrong.size:
             raise ValueError(f"work_gcycles[{wrong[0]}] must be positive.")
@@ -226,29 +199,7 @@ class OffloadingProblem(Problem):
         **fields
             The other fields of the problem.
         """
-        work = [np.atleast_1d(np.asarray(w, dtype=np.float64)) for w in work_gcycles]
-        data = [np.atleast_1d(np.asarray(d, dtype=np.float64)) for d in data_mb]
-        if len(work) != len(data):
-            raise ValueError(f"data_mb must hold {len(work)} tasks, got {len(data)}.")
-        if not work:
-            raise ValueError("work_gcycles must hold at least one task.")
-        for i, (w, d) in enumerate(zip(work, data, strict=True)):
-            if w.size == 0:
-                raise ValueError(f"work_gcycles[{i}] must hold at least one layer.")
-            if d.size - w.size not in (0, 1):
-                raise ValueError(f"data_mb[{i}] must hold {w.size} or {w.size + 1} numbers.")
-        ends = np.cumsum([w.size for w in work])
-        n = int(ends[-1])
-        spare = [np.zeros(1 + w.size - d.size) for w, d in zip(work, data, strict=True)]
-        outputs = [np.append(d[1:], zeros) for d, zeros in zip(data, spare, strict=True)]
-        return cls(
-            successors=tuple(() if v + 1 in ends else (v + 1,) for v in range(n)),
-            work_gcycles=np.concatenate(work),
-            outputs_mb=np.concatenate(outputs),
-            tasks=np.repeat(np.arange(len(work)), [w.size for w in work]),
-            inputs_mb=np.array([d[0] for d in data]),
-            **fields,
-        )
+        return cls(**building.of_chains(work_gcycles, data_mb), **fields)
 
     @classmethod
     def from_network(
@@ -281,33 +232,8 @@ class OffloadingProblem(Problem):
         ValueError
             If layer 0 is no input tensor, if a server has no clock or there is no client.
         """
-        if n_tasks < 1:
-            raise ValueError(f"n_tasks must be at least 1, got {n_tasks!r}.")
-        if graph.types[0] != "input" or len(graph.successors[0]) != 1:
-            raise ValueError("layer 0 must be an input tensor that one layer reads.")
-        clocks = [server.clock_ghz for server in platform.servers]
-        if None in clocks:
-            raise ValueError(f"server {clocks.index(None)} has no clock_ghz.")
-        homes = [k for k, server in enumerate(platform.servers) if server.tier == CLIENT]
-        if clients is None and not homes:
-            raise ValueError("the platform has no client (a server of tier 0).")
-        size = graph.n_layers - 1
-        rows = [[w - 1 for w in row] for row in graph.successors[1:]]
-        return cls(
-            successors=tuple(
-                tuple(w + i * size for w in row) for i in range(n_tasks) for row in rows
-            ),
-            work_gcycles=np.tile(graph.work_gcycles[1:], n_tasks),
-            outputs_mb=np.tile(graph.output_bytes[1:] / 1e6, n_tasks),
-            tasks=np.repeat(np.arange(n_tasks), size),
-            inputs_mb=np.full(n_tasks, graph.output_bytes[0] / 1e6),
-            clients=np.resize(homes, n_tasks) if clients is None else np.asarray(clients),
-            speeds_ghz=np.array(clocks),
-            rates_mb_s=platform.rates / 8e6,
-            pools=np.array([server.pool for server in platform.servers]),
-            tiers=np.array([server.tier for server in platform.servers]),
-            **{"name": f"{graph.name}, {n_tasks} tasks", **fields},
-        )
+        made = building.of_network(graph, platform, n_tasks, clients)
+        return cls(**{**made, **fields})
 
     # ---- data
 
@@ -551,78 +477,9 @@ class OffloadingProblem(Problem):
 
     def violations(self, x: Schedule | npt.ArrayLike) -> list[str]:
         """Return a sentence for each rule that ``x`` breaks; empty if it is feasible."""
-        servers = np.asarray(x.servers if isinstance(x, Schedule) else x)
-        if servers.shape != (self.n_subtasks,) or not np.issubdtype(servers.dtype, np.integer):
-            wanted = f"a solution names {self.n_subtasks} servers"
-            if servers.shape == (self.n_subtasks,):
-                return [f"{wanted} by integers, got {servers.dtype}."]
-            return [f"{wanted}, got shape {servers.shape}."]
-        outside = np.flatnonzero((servers < 0) | (servers >= self.n_servers))
-        if outside.size:
-            return [f"{self._called(outside[0])}: there is no server {servers[outside[0]]}."]
-        found = [
-            f"{self._called(v)} may not use server {servers[v]}."
-            for v in np.flatnonzero(~self.allowed[np.arange(self.n_subtasks), servers])
-        ]
-        v, w = self.edges.T
-        found += [
-            f"{self._called(b)}: nothing gets from server {servers[a]} to server {servers[b]}."
-            for a, b in self.edges[np.isinf(self.seconds_per_mb[servers[v], servers[w]])].tolist()
-        ]
-        if self.return_result:
-            home = self.clients[self.tasks]
-            last = np.array([not row for row in self.successors])
-            found += [
-                f"{self._called(v)}: nothing gets from server {servers[v]} back to its client."
-                for v in np.flatnonzero(last & np.isinf(self.seconds_per_mb[servers, home]))
-            ]
-        if found or not isinstance(x, Schedule):
-            return found
-        return self._broken_times(x)
-
-    def _called(self, v: Any) -> str:
-        return f"layer {self.layer[v]} of task {self.tasks[v]}"
-
-    def _broken_times(self, plan: Schedule) -> list[str]:
-        """Return what is wrong with the starts of a schedule whose servers are right."""
-        if plan.starts.shape != (self.n_subtasks,) or not np.isfinite(plan.starts).all():
-            return [f"a schedule holds {self.n_subtasks} finite starts."]
-        spent = self.seconds[np.arange(self.n_subtasks), plan.servers]
-        ends = plan.starts + spent
-        slack = SLACK * max(1e-9, float(ends.max() - self.release.min()))
-        arrival = self.arrivals(plan.servers, ends)
-        found = [
-            f"{self._called(v)} starts at {plan.starts[v]:.9g} s, before its input is there at "
-            f"{arrival[v]:.9g} s."
-            for v in np.flatnonzero(plan.starts < arrival - slack)
-        ]
-        for s in range(self.n_servers):
-            mine = np.flatnonzero(plan.servers == s)
-            if mine.size <= self.pools[s]:
-                continue
-            # Ends come before starts of the same time; what overlaps by rounding does not.
-            times = np.concatenate([plan.starts[mine] + slack, ends[mine]])
-            steps = np.concatenate([np.ones(mine.size), -np.ones(mine.size)])
-            order = np.lexsort((steps, times))
-            running = np.cumsum(steps[order])
-            peak = int(np.argmax(running))
-            if running[peak] > self.pools[s]:
-                when = plan.starts[mine[order[peak]]]
-                found.append(
-                    f"server {s} runs {int(running[peak])} layers at {when:.9g} s, it has "
-                    f"{self.pools[s]:g} pools."
-                )
-        return found
+        return rules.broken(self, x)
 
 
 def _frozen(array: FloatArray) -> FloatArray:
     array.setflags(write=False)
     return array
-
-
-def _minus(number: Any, less: int) -> Any:
-    """Return a layer number counted within its task; what is no integer stays, to be refused."""
-    try:
-        return operator.index(number) - less
-    except TypeError:
-        return number
