@@ -30,7 +30,7 @@ from typing import Any
 
 import numpy as np
 import reporting
-from peer_solvers import PEERS, Codes, Peer, TimeUp
+from peer_solvers import PEERS, MakespanCodes, Peer, run_peer
 from reporting import Report, count, digits, excess, percent
 
 import optedge as oe
@@ -128,7 +128,7 @@ def _instances(smoke: bool) -> list[Instance]:
 
 
 def _instance(problem: oe.MakespanProblem, published: float) -> Instance:
-    codes = Codes(problem)
+    codes = MakespanCodes(problem)
     mean = float(codes.costs(codes.random(np.random.default_rng(SEED), 1000)).mean())
     return Instance(problem, max(published, *problem.bounds().values()), mean)
 
@@ -184,19 +184,11 @@ def _ours(problem: oe.MakespanProblem, name: str, seconds: float) -> Row:
 
 
 def _peer(problem: oe.MakespanProblem, peer: Peer, seconds: float) -> Row:
-    codes = Codes(problem)
-    codes.start_clock(seconds)
-    began = time.perf_counter()
-    try:
-        peer(codes, seconds, SEED)
-        ended = "ended by itself"
-    except TimeUp:
-        ended = "time limit"
-    spent = time.perf_counter() - began
-    value = problem.objective(codes.assignment())
-    if not math.isclose(value, codes.best, rel_tol=1e-9):
-        raise AssertionError(f"the evaluation of the peers is wrong: {codes.best} is {value}")
-    return Row("", value, evaluations=codes.evaluations, seconds=spent, note=ended)
+    done = run_peer(MakespanCodes(problem), peer, seconds, SEED)
+    value = problem.objective(done.decisions)
+    if not math.isclose(value, done.value, rel_tol=1e-9):
+        raise AssertionError(f"the evaluation of the peers is wrong: {done.value} is {value}")
+    return Row("", value, evaluations=done.evaluations, seconds=done.seconds, note=done.note)
 
 
 def _scipy_milp(problem: oe.MakespanProblem, seconds: float) -> Row:

@@ -36,22 +36,29 @@ def parser(doc: str | None) -> argparse.ArgumentParser:
     return made
 
 
-def one_core() -> str:
+def one_core(core: int | None = None) -> str:
     """Keep this process and its children on one core, and say so in a sentence.
 
     Pinning is the only limit that every library obeys; where the system cannot pin, the thread
     pools that can be reached are limited.
+
+    Parameters
+    ----------
+    core
+        Number of the core; the last one that the process may use if left out.
     """
     threadpool_limits(1)
     if not hasattr(os, "sched_setaffinity"):
         return "one thread a library (this system pins no process)"
-    core = max(os.sched_getaffinity(0))
+    core = max(os.sched_getaffinity(0)) if core is None else core
     os.sched_setaffinity(0, {core})
     return f"one, all processes pinned to core {core}"
 
 
 class Report:
     """A report that is printed as it grows, and written to a file at the end.
+
+    Until then the file has ``.part`` behind its name and holds every finished row.
 
     Parameters
     ----------
@@ -90,21 +97,33 @@ class Report:
         self.say()
         self.say(text)
 
-    def table(self, title: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Add a table, a column a key of the first row."""
+    def table(self, title: str, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Add a table, a column a key of the first row; rows may still have to be measured."""
         self.note(f"## {title}")
         self.say()
-        for line in markdown(rows):
+        known = []
+        for row in rows:
+            known.append(row)
+            self._write(markdown(known))
+        for line in markdown(known):
             self.say(line)
 
     def close(self) -> None:
         """Write the file, if one was asked for."""
-        if self._out is None:
-            return
-        self._out.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = self._out.with_name(self._out.name + ".part")
-        unfinished.write_text("\n".join(self._lines) + "\n", encoding="utf-8")
-        unfinished.replace(self._out)
+        self._write([])
+        if self._out is not None:
+            self._unfinished(self._out).replace(self._out)
+
+    def _write(self, more: Sequence[str]) -> None:
+        """Write what there is, and the lines of a table that still grows."""
+        if self._out is not None:
+            self._out.parent.mkdir(parents=True, exist_ok=True)
+            text = "\n".join([*self._lines, *more]) + "\n"
+            self._unfinished(self._out).write_text(text, encoding="utf-8")
+
+    @staticmethod
+    def _unfinished(out: Path) -> Path:
+        return out.with_name(out.name + ".part")
 
 
 def progress(text: str) -> None:
@@ -168,6 +187,13 @@ def excess(value: float, bound: float) -> float:
     if not (math.isfinite(value) and math.isfinite(bound)) or bound <= 0:
         return math.inf
     return (value - bound) / bound
+
+
+def gap(value: float, bound: float) -> float:
+    """Return (value - bound) / value, ``inf`` without either."""
+    if not (math.isfinite(value) and math.isfinite(bound)) or value <= 0:
+        return math.inf
+    return max(0.0, value - bound) / value
 
 
 # ------------------------------------------------------------------------------ the machine

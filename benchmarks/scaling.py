@@ -22,7 +22,6 @@ import argparse
 import dataclasses
 import json
 import math
-import subprocess
 import sys
 import tempfile
 import time
@@ -31,6 +30,7 @@ from typing import Any
 
 import numpy as np
 import reporting
+from processes import in_a_process, peak_memory
 from reporting import Report, count, digits, percent
 
 import optedge as oe
@@ -122,22 +122,10 @@ def _run_case(case: Case, options: argparse.Namespace) -> list[dict[str, Any]]:
         for method in SMOKE_METHODS if options.smoke else METHODS:
             reporting.progress(f"{case.label}: {method}")
             limit = options.lp_seconds if method in LINEAR else options.seconds
-            row = _in_a_process({"path": str(path), "method": method, "limit": limit})
+            task = {"path": str(path), "method": method, "limit": limit}
+            row = in_a_process(__file__, task, 3 * limit + 60)
             rows.append({"method": method, "pairs": pairs, **row})
     return rows
-
-
-def _in_a_process(task: dict[str, Any]) -> dict[str, Any]:
-    command = [sys.executable, __file__, "--row", json.dumps(task)]
-    allowed = 3 * task["limit"] + 60
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=allowed)
-    except subprocess.TimeoutExpired:
-        return {"state": f"ended after {allowed:g} s: it did not look at its limit"}
-    if done.returncode != 0:
-        last = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
-        return {"state": f"ERROR: {last[0]}"}
-    return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
 def _title(case: Case, rows: list[dict[str, Any]]) -> str:
@@ -224,9 +212,9 @@ def _measure(task: dict[str, Any]) -> dict[str, Any]:
     _run(tiny, task["method"], 1.0)
     with np.load(task["path"]) as data:
         problem = oe.MakespanProblem(data["times"], work=data["work"], name=str(data["name"]))
-    before = _peak()
+    before = peak_memory()
     row = _run(problem, task["method"], task["limit"])
-    row.update(before=before, peak=_peak())
+    row.update(before=before, peak=peak_memory())
     if "value" in row:
         _attach(problem, row)
     return row
@@ -277,16 +265,6 @@ def _attach(problem: oe.MakespanProblem, row: dict[str, Any]) -> None:
     cheap = problem.best_cheap_bound()
     if cheap is not None and cheap.value > row.get("bound", -math.inf):
         row.update(bound=cheap.value, bound_name=f"{cheap.name} ({digits(cheap.seconds, 2)} s)")
-
-
-def _peak() -> float:
-    """Return the most memory that this process has held, in MB."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return math.nan
-    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return used / 1e6 if sys.platform == "darwin" else used * 1024 / 1e6
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from optedge.formulations.base import Bound, Certificate, Problem, array_field
     from optedge.formulations.cut import CutProblem, bandwidth_curve
     from optedge.formulations.makespan import MakespanProblem
-    from optedge.formulations.offloading import OffloadingProblem, Schedule
+    from optedge.formulations.offloading import OffloadingProblem, Schedule, Weighting
     from optedge.formulations.split import SplitProblem
     from optedge.solvers.front import solve
     from optedge.solvers.registry import Options, list_solvers, option, register
@@ -53,6 +53,7 @@ _HOME = {
     "Status": "solvers.result",
     "Study": "study",
     "Verification": "solvers.verification",
+    "Weighting": "formulations.offloading",
     "array_field": "formulations.base",
     "bandwidth_curve": "formulations.cut",
     "best_ratio": "formulations.accuracy",
@@ -87,6 +88,7 @@ __all__ = [
     "Status",
     "Study",
     "Verification",
+    "Weighting",
     "array_field",
     "bandwidth_curve",
     "best_ratio",

@@ -6,7 +6,6 @@ import dataclasses
 import importlib
 import json
 import math
-import pkgutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -291,8 +290,7 @@ def _paper(name: str) -> Any:
     """Return the module of a paper."""
     import optedge.papers as package
 
-    known = [m.name.replace("_", "-") for m in pkgutil.iter_modules(package.__path__)]
-    known = [n for n in known if n != "claims"]
+    known = [module.replace("_", "-") for module in package.__all__]
     if name not in known:
         raise ValueError(f"there is no paper {name!r}; the papers are {', '.join(known)}.")
     return importlib.import_module(f"optedge.papers.{name.replace('-', '_')}")

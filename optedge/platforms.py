@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Self
 
 import numpy as np
@@ -135,6 +135,54 @@ def mbyte(rate: float) -> float:
     return 8e6 * rate
 
 
+def shannon(
+    bandwidth_hz: float, power_w: float, gain: float, noise_w: float, interference_w: float = 0.0
+) -> float:
+    r"""Return the rate of a radio channel in bit/s.
+
+    :math:`W \log_2 (1 + p h / (N + I))`, Shannon's formula, eq. (2) of the DDPQN paper with a fixed
+    allocation of channels. Interference that depends on what others decide would make a rate more
+    than a number of a pair of servers; that is not modelled in this package.
+
+    Parameters
+    ----------
+    bandwidth_hz
+        W, of the channel.
+    power_w
+        p, of the sender; 0 gives rate 0: no link.
+    gain
+        h, the share of the power that arrives.
+    noise_w
+        N, positive.
+    interference_w
+        I, the power that others send into the channel, whoever they are.
+
+    Raises
+    ------
+    ValueError
+        If a number is negative or not finite, or the noise is 0.
+    """
+    given = {"bandwidth_hz": bandwidth_hz, "power_w": power_w, "gain": gain}
+    given |= {"noise_w": noise_w, "interference_w": interference_w}
+    for name, number in given.items():
+        if not 0 <= number < math.inf:
+            raise ValueError(f"{name} must be a number of at least 0, got {number!r}.")
+    if noise_w == 0:
+        raise ValueError("noise_w must be positive.")
+    ratio = power_w * gain / (noise_w + interference_w)
+    return bandwidth_hz * math.log1p(ratio) / math.log(2)
+
+
+def _evaluated(
+    rates: FloatArray | Callable[[Server, Server], float], servers: tuple[Server, ...]
+) -> npt.ArrayLike:
+    """Return the matrix of rates, made by a function if one is given."""
+    if not callable(rates):
+        return rates
+    every = range(len(servers))
+    return [[0.0 if a == b else rates(servers[a], servers[b]) for b in every] for a in every]
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Platform:
     """Servers and the rates between them.
@@ -145,7 +193,8 @@ class Platform:
         At least one.
     rates
         Bit/s from each server to each other, shape ``(n_servers, n_servers)``; 0 where there is
-        no link; what stands on the diagonal does not count.
+        no link; what stands on the diagonal does not count. A function of sender and receiver is
+        asked once for every ordered pair; here its numbers remain.
     name
         Label.
 
@@ -166,7 +215,7 @@ class Platform:
             raise ValueError("servers: each must be a Server.")
         if n == 0:
             raise ValueError("servers: a platform has at least one.")
-        rates = np.array(self.rates, dtype=np.float64)
+        rates = np.array(_evaluated(self.rates, self.servers), dtype=np.float64)
         if rates.shape != (n, n):
             raise ValueError(f"rates must have shape ({n}, {n}), got {rates.shape}.")
         np.fill_diagonal(rates, np.inf)

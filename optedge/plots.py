@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from optedge.study import Study
 
 FLOOR = 1e-8  # gaps below are drawn here: a logarithmic axis has no zero
-LABELLED = 60  # bars of a Gantt chart that still get a label
 
 
 def _axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
@@ -42,6 +40,11 @@ def gantt(
 ) -> Axes:
     """Draw a schedule: a lane a server, a bar a task, the objective and a bound as lines.
 
+    If lanes say which bars belong together (:class:`Lane`), colours tell tasks apart, named up to
+    ten; lanes of transfers are shaded. An objective that is no time, such as a sum of flow times,
+    is written above with its bounds. Labels of bars stand where they fit, in charts of up to 60
+    bars.
+
     Parameters
     ----------
     problem, x
@@ -51,33 +54,56 @@ def gantt(
     bound
         A proved lower bound to draw, or several: name to value.
     """
+    from optedge.gantt import draw
+
     lanes = problem.lanes(x)
-    ax = _axes(ax, (8, 0.8 + 0.38 * len(lanes)))
-    bars = sum(len(lane.bars) for lane in lanes)
-    colours = [f"C{k}" for k in (0, 2, 4, 5, 9)]
-    for row, lane in enumerate(lanes):
-        spans = [(start, length) for start, length, _ in lane.bars]
-        fill = [colours[k % len(colours)] for k in range(len(spans))]
-        edge = 0.5 if bars <= 20 * LABELLED else 0.0
-        ax.broken_barh(
-            spans, (row - 0.4, 0.8), facecolors=fill, alpha=0.75, edgecolor="white", linewidth=edge
-        )
-        if bars <= LABELLED:
-            for start, length, label in lane.bars:
-                ax.text(start + length / 2, row, label, ha="center", va="center", fontsize=8)
-    objective = problem.objective(x)
-    unit = problem.unit
-    ax.axvline(objective, color="black", linewidth=1.2, label=f"objective {objective:.6g} {unit}")
     bounds = bound if isinstance(bound, Mapping) else {} if bound is None else {"bound": bound}
-    for (name, value), style in zip(bounds.items(), itertools.cycle(("--", ":", "-."))):
-        if math.isfinite(value):
-            label = f"{name} {value:.6g} {unit}"
-            ax.axvline(value, color="C3", linestyle=style, linewidth=1.4, label=label)
-    ax.set_yticks(range(len(lanes)), [lane.label for lane in lanes])
-    ax.set_ylim(len(lanes) - 0.5, -0.5)
-    ax.set_xlabel(f"time ({problem.unit})")
-    ax.set_xlim(0, 1.02 * objective)
-    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, frameon=False)
+    words = 0.8 if problem.objective_is_time else 1.5  # inches for the axis and what stands above
+    return draw(problem, x, lanes, bounds, _axes(ax, (8, words + 0.38 * len(lanes))))
+
+
+def delay_split(
+    problem: Any | Mapping[str, Any], solutions: Mapping[str, Any], ax: Axes | None = None
+) -> Axes:
+    """Draw what a task's flow time is made of, on average: a stacked bar a solution.
+
+    Seconds of execution, transmission and waiting of offloaded tasks, as in figure 15 of "EosDNN".
+
+    Parameters
+    ----------
+    problem
+        The instance, or an instance for each label (such as one for each environment).
+    solutions
+        Label to feasible solution.
+    ax
+        Where to draw; a new figure by default.
+
+    Raises
+    ------
+    ValueError
+        If there is no solution, one is infeasible, or a label has no instance.
+    """
+    if not solutions:
+        raise ValueError("there is no solution to draw.")
+    of = problem if isinstance(problem, Mapping) else dict.fromkeys(solutions, problem)
+    missing = [label for label in solutions if label not in of]
+    if missing:
+        raise ValueError(f"solution {missing[0]!r} has no instance.")
+    means = np.array([of[label].delay_split(x).mean(axis=0) for label, x in solutions.items()])
+    ax = _axes(ax, (max(5.0, 1.5 + 0.9 * len(means)), 3.8))
+    base, at = np.zeros(len(means)), np.arange(len(means))
+    for k, name in enumerate(("execution", "transmission", "waiting")):
+        ax.bar(at, means[:, k], 0.6, bottom=base, color=f"C{k}", alpha=0.75, label=name)
+        base = base + means[:, k]
+    for k, total in enumerate(base):
+        ax.text(k, total, f"{total:.3g}", ha="center", va="bottom", fontsize=9)
+    ax.set_xticks(at, list(solutions))
+    if max(map(len, solutions)) > 9:
+        for label in ax.get_xticklabels():
+            label.set(rotation=30, ha="right", rotation_mode="anchor")
+    ax.set_ylabel("mean flow time of a task (s)")
+    ax.set_ylim(0, 1.1 * base.max())
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False)
     return ax
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from optedge import networks
 from optedge.networks import LayerGraph
-from optedge.platforms import Platform, Server, mbit, mbyte
+from optedge.platforms import Platform, Server, mbit, mbyte, shannon
 
 INF, NAN = math.inf, math.nan
 GRAPH = LayerGraph(
@@ -181,3 +181,53 @@ def test_the_diagonal_does_not_count():
         p.rates[0, 1] = 2
     with pytest.raises(ValueError, match="rates must have shape"):
         p.replace(servers=p.servers[:1])
+
+
+# ---------------------------------------------------------------- rates by a function
+
+
+def test_rates_by_a_function():
+    """Each ordered pair is asked once, none twice; the numbers remain."""
+    asked = []
+
+    def rate(a, b):
+        asked.append((a.name, b.name))
+        return a.power * (1 + b.tier)
+
+    servers = [Server(speed=1.0, tier=t, power=1.0 + t, name=f"s{t}") for t in range(3)]
+    p = Platform(tuple(servers), rate)
+    assert p.rates.tolist() == [[INF, 2, 3], [2, INF, 6], [3, 6, INF]]
+    assert sorted(asked) == [(f"s{a}", f"s{b}") for a in range(3) for b in range(3) if a != b]
+    assert p.replace(name="again").rates.tolist() == p.rates.tolist()
+    assert len(asked) == 6
+    twins = Platform((servers[1], servers[1]), rate)  # two servers, one description
+    assert twins.rates[0, 1] == 4
+    with pytest.raises(ValueError, match=r"rates\[0, 1\] must be at least 0 bit/s, got -1"):
+        Platform(tuple(servers), lambda a, b: -1.0)
+
+
+def test_shannon_by_hand():
+    """1 MHz at signal over noise 3, 1 and 0; interference counts as noise."""
+    assert shannon(1e6, 3.0, 0.5, 0.5) == pytest.approx(2e6, rel=1e-15)
+    assert shannon(1e6, 3.0, 0.5, 0.5, 1.0) == pytest.approx(1e6, rel=1e-15)
+    assert shannon(1e6, 0.0, 0.5, 0.5) == shannon(0.0, 3.0, 0.5, 0.5) == 0
+    assert shannon(1e6, 1e-20, 1.0, 1.0) == pytest.approx(1e-14 / math.log(2))  # no rounding to 0
+
+
+def test_no_power_is_no_link():
+    """A rate of 0 from Shannon's formula connects nothing."""
+    servers = (Server(speed=1.0, power=0.0), Server(speed=1.0, tier=1, power=2.0))
+    p = Platform(servers, lambda a, b: shannon(1e6, a.power, 1.0, 1.0))
+    assert p.send_seconds(0, 1, 1.0) == INF
+    assert p.send_seconds(1, 0, 1e6) == pytest.approx(8 / math.log2(3))
+
+
+@pytest.mark.parametrize("name", ["bandwidth_hz", "power_w", "gain", "noise_w", "interference_w"])
+@pytest.mark.parametrize("wrong", [-1.0, NAN, INF])
+def test_shannon_refuses(name, wrong):
+    """Negative and infinite numbers, and a channel without noise, are refused by name."""
+    given = {"bandwidth_hz": 1.0, "power_w": 1.0, "gain": 1.0, "noise_w": 1.0}
+    with pytest.raises(ValueError, match=f"{name} must be a number of at least 0"):
+        shannon(**{**given, name: wrong})
+    with pytest.raises(ValueError, match="noise_w must be positive"):
+        shannon(**{**given, "noise_w": 0.0})

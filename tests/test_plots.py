@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import html
+import io
+import re
+
 import matplotlib
 
 matplotlib.use("Agg")
@@ -11,9 +15,16 @@ import numpy as np
 import pytest
 
 import optedge as oe
+from optedge.formulations.base import Lane
 from optedge.statistics import anytime_gaps, performance_profile
 
 P = oe.MakespanProblem([[3, 6], [2, 4], [2, 4], [1, 2]], ready=[0.0, 1.0], name="small")
+EDGE = {
+    "speeds_ghz": [1, 2],
+    "rates_mb_s": [[0, 2], [2, 0]],
+    "pools": [1, 1],
+    "tiers": [0, 1],
+}
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +55,131 @@ def test_gantt_shows_every_task_on_its_server():
     assert [t.get_text() for t in ax.get_yticklabels()] == ["server 0", "server 1"]
     assert [line.get_xdata()[0] for line in ax.lines] == [7, 5]
     assert ax.get_xlabel() == "time (s)"
+
+
+class Lanes(oe.Problem):
+    """A problem that is nothing but a chart."""
+
+    def __init__(self, lanes, is_time=False):
+        self.__dict__.update(shown=lanes, objective_is_time=is_time)
+
+    def lanes(self, x):
+        """Return what was given."""
+        return self.shown
+
+    def objective(self, x):
+        """Return a number."""
+        return 28.0
+
+
+def written(ax):
+    """Return all words that are really drawn, as an SVG file holds them."""
+    file = io.StringIO()
+    with matplotlib.rc_context({"svg.fonttype": "none"}):
+        ax.figure.savefig(file, format="svg")
+    return [html.unescape(text) for text in re.findall(r"<text[^>]*>([^<]*)<", file.getvalue())]
+
+
+def test_gantt_of_groups():
+    """Bars of a task share a colour in all lanes; links are shaded, a repeated label is dropped."""
+    ax = oe.plots.gantt(
+        Lanes(
+            [
+                Lane("edge 1", ((2, 4, "0.0"), (6, 8, "2.0")), (0, 2)),
+                Lane("link", ((0, 2, "a"),), (0,), link=True),
+                Lane("link", ((0, 2, "b"),), (2,), link=True),
+            ]
+        ),
+        None,
+        bound={"DP": 25.0, "none": -np.inf},
+    )
+    one, two, three = ([tuple(c) for c in bars.get_facecolors()] for bars in ax.collections)
+    assert one[0] == two[0] != one[1] == three[0]
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["edge 1", "link"]
+    assert [patch.get_y() for patch in ax.patches] == [0.5, 1.5]
+    assert ax.lines[:] == []
+    assert ax.get_xlim() == (0, pytest.approx(14, rel=0.02))
+    assert ax.get_xlabel() == "time (s)"
+    legend = ax.get_legend()
+    assert legend.get_title().get_text() == "objective 28 s, DP 25 s"
+    assert [t.get_text() for t in legend.get_texts()] == ["task 0", "task 2"]
+
+
+def test_gantt_of_many_tasks_names_none():
+    """Beyond ten tasks the legend would be longer than the chart: words alone stand above."""
+    lane = Lane("edge 1", tuple((float(k), 1.0, "") for k in range(11)), tuple(range(11)))
+    ax = oe.plots.gantt(Lanes([lane]), None, bound=25.0)
+    assert ax.get_legend() is None
+    assert ax.get_title() == "objective 28 s, bound 25 s"
+    assert len({tuple(c) for c in ax.collections[0].get_facecolors()}) == 11
+
+
+def test_gantt_of_groups_on_the_time_axis():
+    """An objective that is a time is a line, as without groups."""
+    ax = oe.plots.gantt(Lanes([Lane("edge 1", ((2, 4, "0"),), (0,))], True), None, bound=25.0)
+    assert [line.get_xdata()[0] for line in ax.lines] == [28, 25]
+    legend = [t.get_text() for t in ax.get_legend().get_texts()]
+    assert legend == ["objective 28 s", "bound 25 s", "task 0"]
+
+
+def test_labels_of_bars_that_are_too_short():
+    """A label wider than its bar is not drawn, and is again where the figure is larger."""
+    bars = ((0.0, 90.0, "wide"), (90.0, 3.0, "tight"), (93.0, 0.1, "hidden"))
+    ax = oe.plots.gantt(Lanes([Lane("edge 1", bars, (0, 1, 2))]), None)
+    words = written(ax)
+    assert "wide" in words
+    assert not {"tight", "hidden"} & set(words)
+    ax.figure.set_size_inches(20, 2)
+    words = written(ax)
+    assert {"wide", "tight"} <= set(words)
+    assert "hidden" not in words
+
+
+def test_gantt_of_an_offloading_schedule():
+    """The sum of flow times is told in words; every layer and transfer is a bar."""
+    p = oe.OffloadingProblem.chains([[4, 4], [4]], [[2, 2], [2]], clients=[0, 0], **EDGE)
+    ax = oe.plots.gantt(p, [1, 1, 1], bound=9.0)
+    assert ax.get_legend().get_title().get_text() == "sum of flow times 12 s, bound 9 s"
+    boxes = [path.get_extents() for c in ax.collections for path in c.get_paths()]
+    assert sorted((b.x0, b.x1) for b in boxes) == [(0, 1), (0, 1), (1, 3), (3, 5), (5, 7)]
+    assert {"edge 1", "client → edge", "0.0", "1.0", "0 → 1"} <= set(written(ax))
+
+
+def test_thin_bars_keep_their_colour():
+    """The white edge between bars would hide a bar that is thinner than it."""
+    bars = ((0.0, 90.0, "0.0"), (90.0, 0.1, "1.0"))
+    ax = oe.plots.gantt(Lanes([Lane("edge 1", bars, (0, 1))]), None)
+    fill, edge = ax.collections[0].get_facecolors(), ax.collections[0].get_edgecolors()
+    assert edge[0, :3].tolist() == [1, 1, 1]
+    assert edge[1].tolist() == fill[1].tolist() != fill[0].tolist()
+
+
+def test_delay_split_stacks_means():
+    """Means over the tasks: execution, transmission, waiting, one on top of the other."""
+    p = oe.OffloadingProblem.chains([[4, 4], [4]], [[2, 2], [2]], clients=[0, 0], **EDGE)
+    solutions = {"all on the edge": [1, 1, 1], "mixed": [1, 0, 1]}
+    ax = oe.plots.delay_split(p, solutions)
+    heights = [[bar.get_height() for bar in bars] for bars in ax.containers]
+    assert heights == [[3, 4], [1, 1.5], [2, 1]]
+    assert [bar.get_y() for bar in ax.containers[2]] == [4, 5.5]
+    assert [t.get_text() for t in ax.texts] == ["6", "6.5"]
+    assert ax.get_ylabel() == "mean flow time of a task (s)"
+    assert {*solutions, "execution", "transmission", "waiting"} <= set(written(ax))
+
+
+def test_delay_split_of_several_instances():
+    """Each label may have its own instance; one that has none is named."""
+    p = oe.OffloadingProblem.chains([[4, 4], [4]], [[2, 2], [2]], clients=[0, 0], **EDGE)
+    problems = {"one pool": p, "two pools": p.replace(pools=[1, 2])}
+    plans = {label: [1, 1, 1] for label in problems}
+    _, given = plt.subplots()
+    ax = oe.plots.delay_split(problems, plans, given)
+    assert ax is given
+    assert [bar.get_height() for bar in ax.containers[2]] == [2, 0]
+    with pytest.raises(ValueError, match="solution 'other' has no instance"):
+        oe.plots.delay_split(problems, {"other": [1, 1, 1]})
+    with pytest.raises(ValueError, match="no solution to draw"):
+        oe.plots.delay_split(p, {})
 
 
 @pytest.mark.parametrize("name", ["gaps", "convergence", "profile"])

@@ -116,10 +116,37 @@ def simplex_weights(certificate: Certificate, shapes: Mapping[str, tuple[int, ..
 
 @dataclasses.dataclass(frozen=True)
 class Lane:
-    """One row of a Gantt chart: its label, and bars ``(start, length, label)`` in seconds."""
+    """One row of a Gantt chart.
+
+    Parameters
+    ----------
+    label
+        Written at the left, once for neighbouring lanes that share it.
+    bars
+        ``(start, length, label)``, in seconds.
+    groups
+        A number a bar, such as its task: bars of one number share a colour in all lanes. Without
+        them neighbours differ.
+    link
+        Whether the bars are transfers rather than work; such lanes are shaded.
+
+    Raises
+    ------
+    ValueError
+        If there are groups, but not one a bar.
+    """
 
     label: str
     bars: tuple[tuple[float, float, str], ...]
+    groups: tuple[int, ...] = ()
+    link: bool = False
+
+    def __post_init__(self) -> None:
+        if self.groups and len(self.groups) != len(self.bars):
+            raise ValueError(
+                f"lane {self.label!r}: groups must hold {len(self.bars)} numbers, one a bar, "
+                f"got {len(self.groups)}."
+            )
 
 
 def power_of_two(size: float) -> float:
@@ -208,6 +235,10 @@ class Problem:
     complete_code: ClassVar[bool] = True
     #: Unit of the objective, for tables and plots.
     unit: ClassVar[str] = "s"
+    #: What the objective is called in figures.
+    objective_name: ClassVar[str] = "objective"
+    #: Whether the objective is a point of the time axis of a Gantt chart.
+    objective_is_time: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         lengths: dict[str, int] = {}
@@ -264,6 +295,8 @@ class Problem:
 
     def check_kind(self, kind: str | None) -> str:
         """Return ``kind``, or the default kind for None; ValueError for an unknown one."""
+        if not self.kinds:
+            raise ValueError(f"this {type(self).__name__} has no explicit model.")
         if kind is None:
             return self.kinds[0]
         if kind not in self.kinds:
@@ -386,7 +419,8 @@ class Problem:
         """What this problem gives to solvers that are made for no class of problems.
 
         Some of ``code``, ``partial``, ``moves`` (metaheuristics), ``enumerable`` (all solutions can
-        be listed), ``prices`` (a Lagrangian dual), ``tiers`` (all may be put on one tier).
+        be listed), ``prices`` (a Lagrangian dual), ``tiers`` (all may be put on one tier),
+        ``merges`` (which decisions a coarser search takes for one).
         """
         offered = set()
         if hasattr(self, "choices") and hasattr(self, "costs"):
@@ -397,6 +431,8 @@ class Problem:
             offered.add("prices")
         if hasattr(self, "everything_on"):
             offered.add("tiers")
+        if hasattr(self, "merged_decisions"):
+            offered.add("merges")
         if hasattr(self, "partial"):
             offered.add("partial")
         if hasattr(self, "data") and kernels.gives(type(self.data), kernels.price):

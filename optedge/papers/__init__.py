@@ -6,9 +6,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from optedge.papers import cloud_edge, edge_learning, eosdnn, task_migration
+    from optedge.papers import cloud_edge, ddpqn, edge_learning, eosdnn, task_migration
 
-__all__ = ["cloud_edge", "edge_learning", "eosdnn", "task_migration"]
+__all__ = ["cloud_edge", "ddpqn", "edge_learning", "eosdnn", "task_migration"]
 
 
 def __getattr__(name: str) -> Any:

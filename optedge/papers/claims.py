@@ -93,8 +93,17 @@ def check_parts(parts: Iterable[str] | None, known: Iterable[str]) -> list[str]:
 
 
 def gather(parts: Iterable[str] | None, known: Mapping[str, Callable[[], Part]]) -> pd.DataFrame:
-    """Return the claims of the parts asked for, with their tables and figures."""
-    found = {part: known[part]() for part in check_parts(parts, known)}
+    """Return the claims of the parts asked for, with their tables and figures.
+
+    Ctrl-C returns those of the parts that are finished; it is passed on if none is.
+    """
+    found: dict[str, Part] = {}
+    try:
+        for part in check_parts(parts, known):
+            found[part] = known[part]()
+    except KeyboardInterrupt:
+        if not found:
+            raise
     return claims_table(
         [claim for part in found.values() for claim in part.claims],
         {name: part.table for name, part in found.items()},

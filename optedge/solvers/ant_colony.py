@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from optedge.formulations.base import FloatArray, IntArray
-from optedge.solvers.code import first_code
+from optedge.solvers.code import decision_order, first_code
 from optedge.solvers.populations import Genes, generations_within, price
 from optedge.solvers.registry import Options, option, register
 from optedge.solvers.run import Run
@@ -106,7 +106,7 @@ def heuristic(problem: Any, genes: Genes) -> FloatArray:
         values = np.asarray(problem.heuristic(), dtype=np.float64)
     elif "partial" in problem.offers:
         code = np.zeros(n, dtype=np.int64)
-        for i in range(n):
+        for i in decision_order(problem):
             increase = problem.partial(code, i)
             code[i] = int(np.argmin(increase))
             if not np.isfinite(increase[code[i]]):

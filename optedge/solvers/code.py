@@ -65,13 +65,19 @@ def random_codes(problem: Any, rng: np.random.Generator, rows: int) -> IntArray:
     return table[np.arange(counts.size), drawn] if table.shape[1] else drawn
 
 
+def decision_order(problem: Any) -> list[int]:
+    """Return the order in which ``partial`` wants decisions to be taken: by number by default."""
+    order = getattr(problem, "decision_order", range(problem.choices.shape[0]))
+    return [int(i) for i in order]
+
+
 def place_in_order(problem: Any) -> IntArray | None:
     """Return the code whose every decision takes the option of least ``partial`` cost.
 
     Ties go to the lowest option; None if some decision has no option left.
     """
     code = np.zeros(problem.choices.shape[0], dtype=np.int64)
-    for i in range(code.size):
+    for i in decision_order(problem):
         increase = problem.partial(code, i)
         code[i] = int(np.argmin(increase))
         if not np.isfinite(increase[code[i]]):
@@ -80,7 +86,14 @@ def place_in_order(problem: Any) -> IntArray | None:
 
 
 def first_code(problem: Any, run: Run) -> IntArray:
-    """Return a code to start a search from, and offer it.
+    """Return a code to start a search from (:func:`starting_code`), and offer it."""
+    code = starting_code(problem, run)
+    offer_code(problem, run, code)
+    return code
+
+
+def starting_code(problem: Any, run: Run) -> IntArray:
+    """Return a code to start a search from.
 
     The run's ``start`` if there is one; else the problem's ``start_code``, where it has such a rule
     of its own; else the greedy code, else a random one.
@@ -94,7 +107,6 @@ def first_code(problem: Any, run: Run) -> IntArray:
         code = place_in_order(problem)
     if code is None:
         code = random_codes(problem, run.rng, 1)[0]
-    offer_code(problem, run, code)
     return code
 
 

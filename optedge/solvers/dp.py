@@ -28,6 +28,13 @@ def _offloading(problem: OffloadingProblem) -> tuple[Any, Bound]:
     return plan, problem.bound("DP") if known else paths.bound(problem)
 
 
+def _unfit(problem: Any, options: None) -> str | None:
+    """Say why the paths of an instance have no value of their own."""
+    if isinstance(problem, OffloadingProblem) and not problem.is_pairwise:
+        return "waiting counts in its coordination (h_wait): costs are no sum over pairs."
+    return None
+
+
 @register(
     "dp",
     problems=[kind for kind in by_paths.registry if kind is not object],
@@ -35,6 +42,7 @@ def _offloading(problem: OffloadingProblem) -> tuple[Any, Bound]:
     guarantee="the optimum where no pool is ever busy; else its bound",
     source="Viterbi 1967, task by task; blocks of branches by their longest",
     deterministic=True,
+    declines=_unfit,
 )
 def dp(problem: Any, run: Run) -> None:
     """Take the best path of each part alone; its value bounds, its plan is valued exactly."""

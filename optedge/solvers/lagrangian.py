@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from optedge.formulations.base import FloatArray
-from optedge.formulations.offloading import OffloadingProblem
+from optedge.formulations.offloading import OffloadingProblem, classes
 from optedge.solvers.priced_schedules import certify_schedule
 from optedge.solvers.registry import Options, option, register
 from optedge.solvers.run import Run
@@ -53,9 +53,7 @@ def _unfit(problem: Any, options: LagrangianOptions) -> str | None:
         return None
     if options != LagrangianOptions():
         return "max_iterations and repair are options of cutting planes, not of prices by time."
-    if not problem.is_chains:
-        return "prices on server time are made for chains; contract the modules."
-    return None
+    return classes.why_unpriced(problem)
 
 
 @register(

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from optedge.formulations.base import BoolArray, FloatArray, IntArray
-from optedge.solvers.code import first_code, option_table, random_codes
+from optedge.solvers.code import offer_code, option_table, random_codes, starting_code
 from optedge.solvers.run import Run
 
 
@@ -105,14 +105,14 @@ def first_population(problem: Any, run: Run, size: int) -> tuple[IntArray, Float
         size = 1
     codes, known = random_codes(problem, run.rng, size), np.zeros(0)
     if run.start is not None:
-        codes[0] = first_code(problem, run)
-        known = np.array([run.objective])
+        codes[0] = starting_code(problem, run)
+        known = np.array([offer_code(problem, run, codes[0])])
     if len(known) == size or run.done():
         return codes[: len(known)], known
     costs = np.concatenate([known, price(problem, run, codes[len(known) :])])
     if not np.isfinite(costs).any() and run.start is None and not run.done():
-        codes[-1] = first_code(problem, run)
-        costs[-1] = run.objective
+        codes[-1] = starting_code(problem, run)
+        costs[-1] = offer_code(problem, run, codes[-1])
     return codes[: len(costs)], costs
 
 

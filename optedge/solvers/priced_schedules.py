@@ -57,7 +57,7 @@ def certify_schedule(problem: OffloadingProblem, run: Run) -> None:
     Raises
     ------
     ValueError
-        If some task is no chain.
+        If some task is no chain, or prices cannot bound its weighted objective.
     """
     search = _Search(problem, run)
     search.begin()
@@ -98,12 +98,14 @@ def _ascend(
     values, spent, ended = 1, 0.0, False
     while left > 0 and not (ended or proof.over() or run.time_left < until):
         values = min(values, left)
-        ended, n, work = ascent.climb(c, laid, tables, climb, run.objective, values)
+        target = classes.to_seconds(c, run.objective)
+        ended, n, work = ascent.climb(c, laid, tables, climb, target, values)
         run.count(n)
         left -= n
         spent += CELL * work
         values = max(1, min(ascent.RETURN, round(CHUNK * n / (CELL * max(work, 1)))))
-        if relative_gap(run.objective, float(climb.numbers[1])) <= 0.5 * run.target_gap:
+        reached = classes.to_objective(c, float(climb.numbers[1]))
+        if relative_gap(run.objective, reached) <= 0.5 * run.target_gap:
             break
     return climb, spent
 
@@ -120,7 +122,7 @@ class _Proof:
         self.problem, self.run, self.own = problem, run, own
         self.merged = classes.can_merge(problem)
         self.classes = classes.make(problem, merged=True) if self.merged else own
-        self.value = -math.inf  # of the best prices, compiled
+        self.value = -math.inf  # the bound of the best prices, compiled
         self.best: tuple[FloatArray, Grid, bool] | None = None
         self.certified, self.seconds = -math.inf, 0.0  # and what a certificate takes
 
@@ -134,7 +136,8 @@ class _Proof:
         c, duals = self.classes, climb.best_duals
         laid = lattice.lattice(c, grid.horizon, grid.buckets, grid.fine_cells)
         slope = np.zeros(duals.shape)
-        found, _ = prices.evaluate(c, laid, duals, lattice.store(c, laid), slope, False)
+        seconds, _ = prices.evaluate(c, laid, duals, lattice.store(c, laid), slope, False)
+        found = classes.to_objective(c, seconds)
         if found <= self.value:
             return
         self.value, self.best = found, (duals.copy(), grid, self.merged)
@@ -194,7 +197,7 @@ class _Search:
 
     @property
     def makespan(self) -> float:
-        """The last completion of the best plan, in seconds."""
+        """The last completion of the best plan in seconds, costs of pairs added to completions."""
         return float(self.plan.ends.max())
 
     def begin(self) -> None:
@@ -228,7 +231,8 @@ class _Search:
             length = min(LONGEST_ANNEALING, max(0.3, seconds / 5), seconds, run.time_left / 2)
             moves = min(max(20, round(length / self.step)), 200_000, left)
             plan = insertion.copy(self.plan)
-            heat = TEMPERATURES[self.turn % len(TEMPERATURES)] * run.objective / len(plan.ends)
+            mean = float((plan.ends - self.problem.release).mean())
+            heat = TEMPERATURES[self.turn % len(TEMPERATURES)] * mean
             old = float(plan.ends.sum())
             found, work = insertion.recreate(c, plan, guide, moves, heat, run.rng)
             self.turn += 1

@@ -16,7 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from optedge import networks
-from optedge.formulations.offloading import OffloadingProblem, simulation
+from optedge.formulations.offloading import (
+    OffloadingProblem,
+    chain_simulation,
+    first_come,
+    simulation,
+    simulation_data,
+)
 
 INF = math.inf
 CLOSE = {"rel": 1e-9, "abs": 1e-9}
@@ -239,7 +245,8 @@ def ranked(problem, rank):
     by_rank = np.argsort(rank)
     for array in (rank, by_rank):
         array.setflags(write=False)  # as the others are: no second compilation
-    return problem.data._replace(rank=rank, by_rank=by_rank)
+    chain = problem.data.chain._replace(rank=rank)
+    return problem.data._replace(rank=rank, by_rank=by_rank, chain=chain)
 
 
 def links(problem):
@@ -441,9 +448,9 @@ def test_given_ranks(kind):
         data = ranked(p, rank)
         for code in random_codes(p, seed, 3):
             run = plain_run(p, code.tolist(), dict(enumerate(rank.tolist())))
-            start = np.empty(p.n_subtasks)
-            value = simulation.simulate(data, code, start)
-            assert start == pytest.approx(np.array(run.starts, dtype=float), **CLOSE)
+            work = simulation_data.workspace(data)
+            value = simulation.simulate(data, code, work)
+            assert work.begins == pytest.approx(np.array(run.starts, dtype=float), **CLOSE)
             assert value == pytest.approx(float(sum(run.flows)), **CLOSE)
 
 
@@ -488,6 +495,64 @@ def test_twelve_resnets(shape, plan):
     if plan == "one edge":
         code[:] = 5
     assert agrees(p, code)
+
+
+def test_chains_are_served_as_graphs_are():
+    """The quick simulation of chains has the starts and values of the other one, bit by bit."""
+    served = gave_up = waited = 0
+    for kind in NUMBERS:
+        for seed in range(60):
+            p = random_problem(seed, kind, max_tasks=12, order="fcfs")
+            if not p.is_chains:
+                continue
+            p = p if seed % 3 else p.replace(pools=np.full(p.n_servers, 1 + seed % 4))
+            quick, plain = (simulation_data.workspace(p.data) for _ in range(2))
+            for code in random_codes(p, seed, 6):
+                value = chain_simulation.serve_chains(p.data.chain, code, quick)
+                expected = first_come.serve(p.data, code, plain.begins)
+                if value == chain_simulation.GAVE_UP:
+                    gave_up += 1
+                    assert simulation.simulate(p.data, code, quick) == expected
+                else:
+                    assert value == expected
+                    served += 1
+                if not np.isin(p.rates_mb_s, 0).any():
+                    assert quick.begins.tolist() == plain.begins.tolist()
+                    ends = plain.begins + p.seconds[np.arange(p.n_subtasks), code]
+                    waited += (plain.begins > p.arrivals(code, ends)).any()
+    assert served > 10 * gave_up > 0
+    assert waited > 100
+
+
+def test_many_pools_are_a_heap():
+    """Forty tasks on a server with 17 to 30 pools: more than are kept sorted, fewer than tasks."""
+    r = np.random.default_rng(0)
+    for pools in (17, 18, 30):
+        work = [r.integers(1, 9, 3).astype(float) for _ in range(40)]
+        p = OffloadingProblem.chains(
+            work,
+            [r.integers(0, 3, 3) for _ in range(40)],
+            clients=[0] * 40,
+            release=r.integers(0, 5, 40),
+            **{**TRACE, "pools": [1, pools, 2]},
+        )
+        code = np.where(r.random(120) < 0.9, 1, 2)
+        assert agrees(p, code)
+        assert (p.decode(code).starts > p.decode(code).starts.min()).any()
+
+
+@pytest.mark.parametrize("order", ["fcfs", "priority", "strict", "planned"])
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_numbers_beyond_floats(order):
+    """Times that overflow have an infinite value, whichever simulation meets them."""
+    p = OffloadingProblem.chains(
+        [[1e300, 1e300], [1, 1]],
+        [[1, 1], [1, 1]],
+        clients=[0, 0],
+        order=order,
+        **{**TRACE, "speeds_ghz": [1e-9, 1e-9, 1e-9]},
+    )
+    assert p.costs([[0, 0, 0, 0], [1, 1, 1, 1]]).tolist() == [INF, INF]
 
 
 # -------------------------------------------------------------------- laws
@@ -544,7 +609,7 @@ def test_one_task_in_a_line_never_waits():
         values = {
             p.replace(pools=np.full(p.n_servers, k), order=order).objective(code)
             for k in (1, 3, INF)
-            for order in ("fcfs", "priority", "strict")
+            for order in ("fcfs", "priority", "strict", "planned")
         }
         assert len(values) == 1
 
@@ -590,10 +655,10 @@ def test_permuted_tasks(kind):
         q, moved = permuted(p, order)
         data = ranked(q, p.data.rank[moved])
         for code in random_codes(p, seed, 3):
-            start = np.empty(p.n_subtasks)
-            value = simulation.simulate(data, code[moved], start)
+            work = simulation_data.workspace(data)
+            value = simulation.simulate(data, code[moved], work)
             assert value == pytest.approx(p.objective(code), **CLOSE)
-            assert start == pytest.approx(p.decode(code).starts[moved], **CLOSE)
+            assert work.begins == pytest.approx(p.decode(code).starts[moved], **CLOSE)
             if kind == "real" and p.order == "fcfs" and (p.release > 0).all():
                 assert q.objective(code[moved]) == pytest.approx(p.objective(code), **CLOSE)
 

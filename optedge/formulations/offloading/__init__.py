@@ -1,5 +1,5 @@
 """Offloading the layers of many tasks to servers with parallel pools."""
 
-from optedge.formulations.offloading.problem import OffloadingProblem, Schedule
+from optedge.formulations.offloading.problem import OffloadingProblem, Schedule, Weighting
 
-__all__ = ["OffloadingProblem", "Schedule"]
+__all__ = ["OffloadingProblem", "Schedule", "Weighting"]

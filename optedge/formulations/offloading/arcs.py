@@ -16,7 +16,7 @@ from optedge.formulations.base import (
     FloatArray,
     IntArray,
 )
-from optedge.formulations.offloading import blocks, paths, schedules
+from optedge.formulations.offloading import block_costs, blocks, paths, schedules
 
 if TYPE_CHECKING:
     from optedge.formulations.offloading.problem import OffloadingProblem
@@ -63,12 +63,12 @@ def _arcs(problem: OffloadingProblem, group: blocks.Group) -> dict[int, FloatArr
     i = group.members[0]
     a, client = int(problem.first[i]), int(problem.clients[i])
     step = np.full((problem.n_servers, problem.n_servers), np.inf)
-    step[client] = blocks.entering(problem, i)
+    step[client] = block_costs.entering(problem, i)
     arcs = {}
     for block in group.blocks:
         arcs[block.start - a] = step
         reached = np.isfinite(step).any(axis=0)
-        step = np.where(reached[:, None], blocks.block_seconds(problem, block), np.inf)
+        step = np.where(reached[:, None], block_costs.stepping(problem, block), np.inf)
     arcs[group.blocks[-1].start - a] = arcs[group.blocks[-1].start - a] + step[:, 0]
     return arcs
 

@@ -57,7 +57,9 @@ def of_network(
         raise ValueError("the platform has no client (a server of tier 0).")
     size = graph.n_layers - 1
     rows = [[w - 1 for w in row] for row in graph.successors[1:]]
+    hourly = np.array([3600 * server.price for server in platform.servers])
     return {
+        **({"price_per_hour": hourly} if hourly.any() else {}),
         "successors": tuple(
             tuple(w + i * size for w in row) for i in range(n_tasks) for row in rows
         ),

@@ -11,7 +11,8 @@ work on server s in bucket b costs :math:`\pi_{sb} \ge 0`. No schedule works mor
 
 where :math:`p_k` is the least completion plus priced work of one task of class k alone, and
 :math:`\delta = H / T` the length of one of :math:`T = B r` cells (a schedule that leaves the cells
-starts a layer after :math:`H - \delta`).
+starts a layer after :math:`H - \delta`). A weighted objective adds costs of pairs to the price, in
+seconds, and the bound is then in its unit (``classes``).
 
 The price comes from a recursion over (layer j, server s, cell a of the start). With :math:`t_{js}`,
 the earliest start of layer j if all layers are on s, :math:`n_{js} = \lceil t_{js} / \delta \rceil`
@@ -48,7 +49,7 @@ DOWN = 1e-9  # cells by which a change of server is rounded down more than it ne
 
 
 def certify(problem: OffloadingProblem, certificate: Certificate) -> float:
-    """Return the bound in seconds that ``certificate`` proves, rounded safely downwards.
+    """Return the bound that ``certificate`` proves, rounded safely downwards.
 
     Parameters
     ----------
@@ -62,8 +63,8 @@ def certify(problem: OffloadingProblem, certificate: Certificate) -> float:
     Raises
     ------
     ValueError
-        If the kind is another, a task is no chain, or an array is missing, of the wrong shape or
-        out of its range.
+        If the kind is another, a task is no chain, the weighted objective cannot be priced, or an
+        array is missing, of the wrong shape or out of its range.
     """
     if certificate.kind != KIND:
         raise ValueError(f"this bound needs a certificate {KIND!r}, got {certificate.kind!r}.")
@@ -89,7 +90,8 @@ def certify(problem: OffloadingProblem, certificate: Certificate) -> float:
     proved = math.nan
     if horizon >= SHORTEST * float(c.seconds.max()):
         with np.errstate(over="ignore", invalid="ignore"):
-            proved = value(c, duals, horizon, int(cells))
+            proved = classes.to_objective(c, value(c, duals, horizon, int(cells)))
+            proved -= SAFE * (abs(c.constant) + abs(proved)) if problem.weights is not None else 0.0
     if not math.isfinite(proved):
         raise ValueError("certificate arrays 'duals' or 'horizon' are out of range.")
     return proved
@@ -117,7 +119,7 @@ def make(
 
 
 def value(c: Classes, duals: FloatArray, horizon: float, cells: int) -> float:
-    """Return the bound of ``duals`` in seconds, rounded safely downwards.
+    """Return the bound of ``duals`` on flow times plus costs of pairs, in seconds, rounded down.
 
     Parameters
     ----------
@@ -138,7 +140,7 @@ def value(c: Classes, duals: FloatArray, horizon: float, cells: int) -> float:
 
 
 def price(c: Classes, k: int, duals: FloatArray, horizon: float, cells: int) -> float:
-    """Return the least completion plus priced work of one task of class ``k``, rounded downwards.
+    """Return the least completion, priced work and costs of one task of class ``k``, rounded down.
 
     Not more than a cell less than the horizon. Parameters as for :func:`value`.
     """
@@ -158,7 +160,7 @@ def price(c: Classes, k: int, duals: FloatArray, horizon: float, cells: int) -> 
 
     cost = np.full((n_servers, n_cells), np.inf)
     for s in np.flatnonzero(usable[0]):
-        cost[s, int(min(whole[0, s], n_cells)) :] = 0.0
+        cost[s, int(min(whole[0, s], n_cells)) :] = c.entry_cost[k, s]
     for j in range(n):
         if j > 0:
             cost = _moved(c, k, j, cost, usable, whole, phase, step)
@@ -170,7 +172,8 @@ def price(c: Classes, k: int, duals: FloatArray, horizon: float, cells: int) -> 
     dearest, most = float(duals.max()), float(paid[:, -1].max())
     starts_off = SAFE * max(1.0, horizon) * (1 + 2 * n * dearest)
     sums_off = max(SAFE, n_cells * 2.0**-52) * 2 * n * most
-    return float(least - starts_off - sums_off - SAFE * (1 + horizon))
+    charged = float(c.entry_cost[k].max()) + float(c.move_cost[k].max(axis=(1, 2)).sum())
+    return float(least - starts_off - sums_off - SAFE * (1 + horizon + charged))
 
 
 def _moved(
@@ -195,12 +198,12 @@ def _moved(
                 moves = np.floor(phase[j - 1, s] - phase[j, q] + spent / step - DOWN)
             if moves >= n_cells:
                 continue
-            m = int(moves)
+            m, spent_s = int(moves), cost[s] + c.move_cost[k, j, s, q]
             if m >= 0:
-                np.minimum(found[q, m:], cost[s, : n_cells - m], out=found[q, m:])
+                np.minimum(found[q, m:], spent_s[: n_cells - m], out=found[q, m:])
             else:  # phases differ by less than one cell: m = -1
-                np.minimum(found[q, :m], cost[s, -m:], out=found[q, :m])
-                found[q, 0] = min(found[q, 0], cost[s, : 1 - m].min())
+                np.minimum(found[q, :m], spent_s[-m:], out=found[q, :m])
+                found[q, 0] = min(found[q, 0], spent_s[: 1 - m].min())
         np.minimum.accumulate(found[q], out=found[q])
     return found
 

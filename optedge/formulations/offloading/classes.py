@@ -5,10 +5,17 @@ layers may run anywhere, the clients can be *merged*: all tasks are given one cl
 well connected as the best of them, with the pools of all. Every schedule of the true instance is
 one of the merged (a layer on the client just ends earlier), hence what bounds the second bounds the
 first; and there are fewer classes.
+
+A weighted objective is a constant plus :math:`\alpha` times (flow times plus costs of pairs in
+seconds). With :math:`h_j(a)`, the least cost of the layers after j, which is on a, a move from a to
+b is charged :math:`q(a, b) + h_{j+1}(b) - h_j(a) \ge 0` and a task the constant :math:`\min_a
+(q(a) + h_0(a))`: every path costs the same as before, and the cheapest one nothing. The balance Z,
+which is never negative, is left out.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -32,6 +39,10 @@ class Classes(NamedTuple):
     entry: FloatArray  # (K, S), when the input can be there; inf if never
     travel: FloatArray  # (K, J, S, S), into layer j from its predecessor's server; inf if never
     leave: FloatArray  # (K, S), after the last layer: the way back of the result, or 0
+    entry_cost: FloatArray  # (K, S), s, not negative: what the first layer costs beside its time
+    move_cost: FloatArray  # (K, J, S, S), s, not negative: layer j, after its predecessor
+    unit: float  # of the objective, in a second
+    constant: float  # the objective is this, plus unit times (completion - release + costs)
     better: BoolArray  # (K, S, S), whether the first stands in for the second if as cheap
     pools: FloatArray  # (S,), at most the tasks that may use the server
 
@@ -39,7 +50,8 @@ class Classes(NamedTuple):
 def can_merge(problem: OffloadingProblem) -> bool:
     """Tell whether merging the clients is worth it: several, and no layer is bound to its own."""
     several = np.unique(problem.clients).size > 1
-    return several and problem.first_layer == "free" and not problem.foreign_clients
+    free = problem.first_layer == "free" and not problem.foreign_clients
+    return several and free and problem.weights is None
 
 
 def make(problem: OffloadingProblem, *, merged: bool = False) -> Classes:
@@ -48,12 +60,17 @@ def make(problem: OffloadingProblem, *, merged: bool = False) -> Classes:
     Raises
     ------
     ValueError
-        If a task is no chain, or if ``merged`` is asked where layers may run on foreign clients.
+        If a task is no chain, if the weighted objective gives time no weight or is no sum over
+        pairs, or if ``merged`` is asked where clients are not alike (foreign clients, weights).
     """
     if not problem.is_chains:
         raise ValueError("prices on server time need tasks that are chains, some task branches.")
-    if merged and problem.foreign_clients:
-        raise ValueError("clients cannot be merged where layers may run on foreign clients.")
+    if merged and (problem.foreign_clients or problem.weights is not None):
+        raise ValueError(
+            "clients cannot be merged where layers may run on foreign clients, or under weights."
+        )
+    if problem.weights is not None and (reason := why_unpriced(problem)):
+        raise ValueError(reason)
     n_servers = problem.n_servers
     speeds, pools = problem.speeds_ghz.copy(), problem.pools.copy()
     pace, homes = problem.seconds_per_mb.copy(), problem.clients.copy()
@@ -92,6 +109,7 @@ def make(problem: OffloadingProblem, *, merged: bool = False) -> Classes:
         if problem.return_result:
             leave[k] = _sending(float(problem.outputs_mb[a + size - 1]), pace[:, home])
     counts = np.bincount(of_task).astype(np.float64)
+    entry_cost, move_cost, unit, constant = _pair_costs(problem, first_of, counts, allowed)
     users = counts @ allowed.any(axis=1)
     bare = Classes(
         of_task=of_task,
@@ -104,10 +122,64 @@ def make(problem: OffloadingProblem, *, merged: bool = False) -> Classes:
         entry=entry,
         travel=travel,
         leave=leave,
+        entry_cost=entry_cost,
+        move_cost=move_cost,
+        unit=unit,
+        constant=constant,
         better=np.zeros((shape[0], n_servers, n_servers), dtype=bool),
         pools=np.minimum(pools, users),
     )
     return bare._replace(better=np.array([_better(bare, k) for k in range(shape[0])]))
+
+
+def why_unpriced(problem: OffloadingProblem) -> str | None:
+    """Say why prices on server time cannot bound the objective; None if they can."""
+    if not problem.is_chains:
+        return "prices on server time are made for chains; contract the modules."
+    if not problem.is_pairwise:
+        return "with h_wait the coordination of a layer depends on its waiting: no prices bound it."
+    if problem.weights is not None and problem.data.weights.per_second == 0:
+        return "the weights give time no weight, so that pools cost nothing; dp is exact then."
+    return None
+
+
+def to_seconds(c: Classes, objective: float) -> float:
+    """Return an objective as flow times plus costs, in seconds."""
+    return (objective - c.constant) / c.unit
+
+
+def to_objective(c: Classes, seconds: float) -> float:
+    """Return flow times plus costs in seconds as an objective."""
+    return c.constant + c.unit * seconds
+
+
+def _pair_costs(
+    problem: OffloadingProblem, first_of: IntArray, counts: FloatArray, allowed: BoolArray
+) -> tuple[FloatArray, FloatArray, float, float]:
+    """Return costs of entries and of moves in seconds, the unit and the constant."""
+    n_classes, layers, n_servers = allowed.shape
+    entry_cost = np.zeros((n_classes, n_servers))
+    move_cost = np.zeros((n_classes, layers, n_servers, n_servers))
+    if problem.weights is None:
+        return entry_cost, move_cost, 1.0, 0.0
+    w, constant = problem.data.weights, [problem.data.weights.constant]
+    connected = np.isfinite(problem.seconds_per_mb)
+    for k, i in enumerate(first_of.tolist()):
+        size = int(problem.sizes[i])
+        rest = np.zeros(n_servers)  # least cost of the layers to come
+        for j in range(size - 1, 0, -1):
+            cost = w.edge[problem.data.feeds_from[problem.first[i] + j - 1]]
+            usable = allowed[k, j - 1][:, None] & allowed[k, j] & connected
+            onwards = np.where(usable, cost + rest, np.inf)
+            least = onwards.min(axis=1)
+            rest = np.where(np.isfinite(least), least, 0.0)
+            more = np.where(usable, onwards - rest[:, None], 0.0)
+            move_cost[k, j] = np.maximum(0.0, more) / w.per_second
+        total = np.where(allowed[k, 0], w.entry[i] + rest, np.inf)
+        least_of_all = float(total.min())
+        entry_cost[k] = np.where(allowed[k, 0], (total - least_of_all) / w.per_second, 0.0)
+        constant.append(float(counts[k]) * least_of_all)
+    return entry_cost, move_cost, w.per_second, math.fsum(constant)
 
 
 def _key(problem: OffloadingProblem, i: int, homes: IntArray) -> tuple[object, ...]:
@@ -133,6 +205,8 @@ def _better(c: Classes, k: int) -> BoolArray:
     for s in servers:
         for q in servers:
             others = [a for a in servers if a not in (s, q) and allowed[:, a].any()]
+            costs = c.move_cost[k, 1:n]
+            stays = costs[:, [q, s, q], [q, q, s]].min(axis=1, initial=np.inf)
             found[s, q] = (
                 s != q
                 and bool((allowed[:, s] >= allowed[:, q]).all())
@@ -141,5 +215,9 @@ def _better(c: Classes, k: int) -> BoolArray:
                 and bool(c.leave[k, s] <= c.leave[k, q])
                 and bool((travel[:, others, s] <= travel[:, others, q]).all())
                 and bool((travel[:, s, others] <= travel[:, q, others]).all())
+                and bool(c.entry_cost[k, s] <= c.entry_cost[k, q])
+                and bool((costs[:, others, s] <= costs[:, others, q]).all())
+                and bool((costs[:, s, others] <= costs[:, q, others]).all())
+                and bool((costs[:, s, s] <= stays).all())
             )
     return found

@@ -2,8 +2,9 @@
 
 With all other tasks fixed, the earliest completion of one task is found exactly by a recursion over
 (layer, server): to end a layer earlier never harms, as waiting is allowed, so the earliest end of
-each layer on each server is all that need be known. A search takes a few tasks out and puts them
-back one after the other, freely or only along the server paths that prices proposed.
+each layer on each server is all that need be known. Where pairs of servers cost beside their time,
+the recursion keeps the least end plus costs, which is a heuristic then. A search takes a few tasks
+out and puts them back one after the other, freely or along the server paths that prices proposed.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ import numpy as np
 from optedge.formulations.base import FloatArray, IntArray
 from optedge.formulations.offloading.classes import Classes
 from optedge.formulations.offloading.problem import OffloadingProblem, Schedule
-from optedge.formulations.offloading.timetable import Timetable, first_fit, idle, join, split
+from optedge.formulations.offloading.timetable import Timetable, first_fit, idle, occupy
 from optedge.kernels import kernel
 
 FREE, WINDOW = 0.25, 0.40  # of the insertions go anywhere; from there up to here: a free window
-FEW, LARGE = 5, 10  # tasks that a move takes out; every so many moves it is up to half of them
+FEW, MANY = 3, 8  # tasks that a move takes out at most (half of all at most), as a rule and
+LARGE = 20  # every so many moves
 
 
 class Plan(NamedTuple):
@@ -27,7 +29,7 @@ class Plan(NamedTuple):
 
     servers: IntArray  # (n_tasks, J), -1 behind the last layer
     starts: FloatArray  # (n_tasks, J), s
-    ends: FloatArray  # (n_tasks,), completion in s, the way back of the result included
+    ends: FloatArray  # (n_tasks,), completion plus costs in s, the way back of the result included
 
 
 class Guide(NamedTuple):
@@ -51,6 +53,10 @@ def from_schedule(problem: OffloadingProblem, c: Classes, schedule: Schedule) ->
     plan.servers[problem.tasks, problem.layer] = schedule.servers
     plan.starts[problem.tasks, problem.layer] = schedule.starts
     plan.ends[:] = problem.flows(schedule) + problem.release
+    for task, k in enumerate(c.of_task.tolist()):
+        row = plan.servers[task, : c.layers[k]]
+        plan.ends[task] += c.entry_cost[k, row[0]]
+        plan.ends[task] += c.move_cost[k, np.arange(1, row.size), row[:-1], row[1:]].sum()
     return plan
 
 
@@ -69,14 +75,17 @@ def copy(plan: Plan) -> Plan:
 def book(c: Classes, plan: Plan, table: Timetable, task: int, change: int) -> None:
     """Enter a planned task into the timetable (``change`` 1) or take it out (-1)."""
     k = c.of_task[task]
-    for j in range(c.layers[k]):
-        s, start = plan.servers[task, j], plan.starts[task, j]
-        a = split(table, s, start)
-        b = split(table, s, start + c.seconds[k, j, s])
-        for i in range(a, b):
-            table.used[s, i] += change
-        join(table, s, b)
-        join(table, s, a)
+    n = c.layers[k]
+    servers, starts = plan.servers[task], plan.starts[task]
+    j = 0
+    while j < n:
+        s = servers[j]
+        start, end = starts[j], starts[j] + c.seconds[k, j, s]
+        j += 1
+        while j < n and servers[j] == s and starts[j] == end:  # it goes on without a pause
+            end += c.seconds[k, j, s]
+            j += 1
+        table.size[s] = occupy(table.times[s], table.used[s], table.size[s], start, end, change)
 
 
 @kernel
@@ -91,20 +100,23 @@ def insert(
     k = c.of_task[task]
     n, n_servers = c.layers[k], c.pools.size
     ends = np.full((n, n_servers), np.inf)
+    costs = np.zeros((n, n_servers))  # of the pairs so far
     starts = np.zeros((n, n_servers))
     before = np.zeros((n, n_servers), np.int64)
     work = 0
     for j in range(n):
         for x in range(counts[j]):
             s = options[j, x]
-            arrival = c.entry[k, s]
+            arrival, cost = c.entry[k, s], c.entry_cost[k, s]
             if j > 0:
-                arrival = np.inf
+                arrival, least = np.inf, np.inf
                 for y in range(counts[j - 1]):
                     q = options[j - 1, y]
                     time = ends[j - 1, q] + c.travel[k, j, q, s]
-                    if time < arrival:
-                        arrival, before[j, s] = time, q
+                    spent = costs[j - 1, q] + c.move_cost[k, j, q, s]
+                    if time + spent < least:
+                        least, arrival, cost = time + spent, time, spent
+                        before[j, s] = q
                 work += counts[j - 1]
             if arrival == np.inf:
                 continue
@@ -112,12 +124,12 @@ def insert(
             start = first_fit(
                 table.times[s], table.used[s], table.size[s], c.pools[s], arrival, seconds
             )
-            starts[j, s], ends[j, s] = start, start + seconds
+            starts[j, s], ends[j, s], costs[j, s] = start, start + seconds, cost
             work += 8
     best, s = np.inf, -1
     for x in range(counts[n - 1]):
         q = options[n - 1, x]
-        time = ends[n - 1, q] + c.leave[k, q]
+        time = ends[n - 1, q] + c.leave[k, q] + costs[n - 1, q]
         if time < best:
             best, s = time, q
     plan.ends[task] = best
@@ -212,7 +224,7 @@ def recreate(
     cost = plan.ends.sum()
     least, work = cost, 0
     for move in range(moves):
-        many = max(2, n // 2) if move % LARGE == 0 else FEW
+        many = min(MANY, max(2, n // 2)) if move % LARGE == 0 else FEW
         out = 1 + int(rng.random() * min(n, many))
         for i in range(out):
             other = i + int(rng.random() * (n - i))

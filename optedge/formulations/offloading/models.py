@@ -21,7 +21,13 @@ b; starts :math:`S_v` and completions :math:`C_i`:
 :math:`K_s` layers in a slot. Rounded ``"down"`` (default) every schedule becomes a flow of no
 larger value, so that the model gives a bound; rounded ``"up"`` every flow is a schedule.
 
-Times in a model are in ``m.unit`` seconds, 1 unless the numbers are very small or large.
+``balance`` (chains): the paths with the node balance of the weighted objective (``balance``).
+
+With ``weights`` the arcs of ``pairs`` carry their costs; there are only ``balance``, where Z has a
+weight, and ``pairs``, which leaves Z out. The others minimise flow times.
+
+Times in a model are in ``m.unit`` seconds, 1 unless the numbers are very small or large. A weighted
+objective is divided by ``m.unit`` too.
 """
 
 from __future__ import annotations
@@ -36,7 +42,15 @@ import numpy.typing as npt
 from optedge.formulations.base import (
     power_of_two,
 )
-from optedge.formulations.offloading import arcs, blocks, disjunctive, paths, schedules, slots
+from optedge.formulations.offloading import (
+    arcs,
+    balance,
+    blocks,
+    disjunctive,
+    paths,
+    schedules,
+    slots,
+)
 
 if TYPE_CHECKING:
     from optedge.formulations.offloading.problem import OffloadingProblem, Schedule
@@ -46,12 +60,28 @@ CHAIN_KINDS = ("static", "time")
 
 
 def kinds(problem: OffloadingProblem) -> tuple[str, ...]:
-    """Return the kinds of model that the instance has, the default first."""
+    """Return the kinds of model that the instance has, the default first.
+
+    None where waiting counts in the coordination degree.
+    """
+    if problem.weights is not None:
+        if not problem.is_pairwise:
+            return ()
+        uneven = problem.is_chains and problem.data.weights.balance > 0
+        return ("balance", "pairs") if uneven else ("pairs",)
     return tuple(k for k in KINDS if problem.is_chains or k not in CHAIN_KINDS)
 
 
 def unit(problem: OffloadingProblem) -> float:
-    """Return the seconds in which models count: 1, or a power of two where 1 would be coarse."""
+    """Return the seconds in which models count: 1, or a power of two where 1 would be coarse.
+
+    Of a weighted objective about a thousandth of what a layer may cost: solvers stop 1e-6 away from
+    the optimum, however small that is.
+    """
+    if problem.weights is not None:
+        w = problem.weights
+        largest = w.phi * (w.theta + w.vartheta + w.eta) + w.varphi + problem.data.weights.balance
+        return power_of_two(largest / 1000)
     mean = paths.shortest(problem).value / problem.n_tasks
     return 1.0 if 0.1 <= mean <= 1e4 else power_of_two(mean)
 
@@ -101,6 +131,8 @@ def build(
         arcs.add(m, problem, pyo.Binary if kind == "static" and not relax else None)
         if kind == "static":
             arcs.add_capacity(m, problem, capacity, of)
+    elif kind == "balance":
+        balance.add(m, problem, relax)
     elif kind == "disjunctive":
         disjunctive.add(m, problem, relax)
     else:
@@ -111,8 +143,8 @@ def build(
 def extract(problem: OffloadingProblem, m: Any) -> Schedule | None:
     """Return the schedule in the variables of a solved model.
 
-    ``pairs`` and ``static`` name servers, and the problem's ``order`` does the rest; from the
-    others servers and the order of starts are taken, and the starts computed anew.
+    ``pairs``, ``balance`` and ``static`` name servers, and the problem's ``order`` does the rest;
+    from the others servers and the order of starts are taken, and the starts computed anew.
 
     Returns
     -------
@@ -147,6 +179,8 @@ def fill(problem: OffloadingProblem, m: Any, x: Schedule | npt.ArrayLike) -> Non
         disjunctive.fill(problem, m, problem.schedule(x))
     elif hasattr(m, "start"):
         slots.fill(problem, m, problem.schedule(x))
+    elif hasattr(m, "D"):
+        balance.fill(problem, m, problem.encode(x))
     elif hasattr(m, "y"):
         arcs.fill(problem, m, problem.encode(x))
 
@@ -154,11 +188,13 @@ def fill(problem: OffloadingProblem, m: Any, x: Schedule | npt.ArrayLike) -> Non
 def size(problem: OffloadingProblem, kind: str) -> tuple[int, int]:
     """Return about how many rows and columns the model of a kind has, without building it."""
     allowed = problem.allowed.sum(axis=1)
-    if kind in ("pairs", "static"):
+    if kind in ("pairs", "static", "balance"):
         cuts = [b.start for g in blocks.groups(problem) for _ in g.members for b in g.blocks]
         columns = int(allowed[problem.first].sum())
         columns += sum(int(allowed[a] * allowed[b]) for a, b in itertools.pairwise(cuts))
-        return int(allowed[cuts].sum()) + problem.n_tasks, columns
+        rows = int(allowed[cuts].sum()) + problem.n_tasks
+        more = balance.size(problem) if kind == "balance" else (0, 0)
+        return rows + more[0], columns + more[1]
     if kind == "disjunctive":
         return disjunctive.size(problem, schedules.windows(problem).usable)
     return slots.size(problem)

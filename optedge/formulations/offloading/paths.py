@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from optedge.formulations.base import Bound, Certificate, FloatArray, IntArray
-from optedge.formulations.offloading import blocks
+from optedge.formulations.offloading import block_costs, blocks
 from optedge.formulations.offloading.blocks import Block, Branch, Group
 
 if TYPE_CHECKING:
@@ -65,11 +65,11 @@ def shortest(problem: OffloadingProblem) -> Paths:
     flows = np.zeros(problem.n_tasks)
     tables, exact = [], True
     for group in blocks.groups(problem):
-        steps = [blocks.block_seconds(problem, block) for block in group.blocks]
-        table, value, route = _route(blocks.entering(problem, group.members[0]), steps)
+        steps = [block_costs.stepping(problem, block) for block in group.blocks]
+        table, value, route = _route(block_costs.entering(problem, group.members[0]), steps)
         tables.append(table)
         flows[list(group.members)] = value
-        exact &= all(branch.exact for block in group.blocks for branch in block.branches)
+        exact &= all(block_costs.is_exact(problem, block) for block in group.blocks)
         place(problem, group, route, servers)
     return Paths(servers, flows, np.concatenate(tables), exact)
 
@@ -96,8 +96,11 @@ def place(
     i = group.members[0]
     for k, block in enumerate(group.blocks):
         servers[block.start] = route[k]
-        for branch in block.branches:
-            stop = 0 if block.stop == blocks.END else route[k + 1]
+        stop = 0 if block.stop == blocks.END else route[k + 1]
+        left = block.branches
+        if left and problem.weights is not None:
+            left = tuple(block_costs.place_branches(problem, block, stop, servers))
+        for branch in left:
             _place_branch(problem, block, branch, stop, servers)
     mine = servers[problem.first[i] : problem.first[i] + problem.sizes[i]].copy()
     for other in group.members:
@@ -137,8 +140,8 @@ def two_step(problem: OffloadingProblem) -> tuple[IntArray, float]:
     Returns
     -------
     tuple
-        The servers, ``(n_subtasks,)``, and the value of step 1, which is the delay of nothing: work
-        of parallel branches is added up in it.
+        The servers, ``(n_subtasks,)``, and the value of step 1, which is the delay (or the weighted
+        objective) of nothing: work of parallel branches is added up in it.
 
     Raises
     ------
@@ -147,7 +150,8 @@ def two_step(problem: OffloadingProblem) -> tuple[IntArray, float]:
 
     References
     ----------
-    EosDNN, sec. V-A. Departure: the first layers of the branches need not share a server.
+    EosDNN, sec. V-A and eq. (8); DDPQN, eqs. (19)-(20), for the weighted objective. Departures: the
+    first layers of the branches need not share a server; step 2 is exact.
     """
     servers, total = np.zeros(problem.n_subtasks, dtype=np.int64), 0.0
     for group in blocks.groups(problem):
@@ -157,9 +161,9 @@ def two_step(problem: OffloadingProblem) -> tuple[IntArray, float]:
         for block in group.blocks[:-1]:
             inside = [v for branch in block.branches for v in branch.layers]
             work = sum(blocks.executing(problem, v) for v in (*inside, block.stop))
-            steps.append(np.asarray(blocks.sending(problem, block.start) + work))
-        steps.append(blocks.block_seconds(problem, group.blocks[-1]))
-        _, value, route = _route(blocks.entering(problem, group.members[0]), steps)
+            steps.append(block_costs.as_one_layer(problem, block, np.asarray(work)))
+        steps.append(block_costs.stepping(problem, group.blocks[-1]))
+        _, value, route = _route(block_costs.entering(problem, group.members[0]), steps)
         place(problem, group, route, servers)
         total += len(group.members) * value
     return servers, total
@@ -194,10 +198,13 @@ def certify(problem: OffloadingProblem, certificate: Certificate) -> float:
     Raises
     ------
     ValueError
-        If the kind is another one, or the array is missing, of the wrong shape or not finite.
+        If the kind is another one, or the array is missing, of the wrong shape or not finite; if
+        waiting counts in the coordination degree.
     """
     if certificate.kind != "paths":
         raise ValueError(f"offloading knows no certificate {certificate.kind!r}.")
+    if not problem.is_pairwise:
+        raise ValueError("no certificate is known where waiting counts in H (h_wait).")
     every = blocks.groups(problem)
     shape = (sum(len(group.blocks) for group in every), problem.n_servers)
     table = certificate.arrays.get("potentials")
@@ -208,19 +215,21 @@ def certify(problem: OffloadingProblem, certificate: Certificate) -> float:
     values, row = [], 0
     for group in every:
         # No number of a block takes part in more than this many roundings.
-        reach = _below(blocks.entering(problem, group.members[0]), 8)
+        reach = _below(problem, block_costs.entering(problem, group.members[0]), 8)
         for block in group.blocks:
             layers = sum(len(branch.layers) for branch in block.branches)
             ends = np.where(np.isinf(reach), np.inf, np.minimum(table[row], reach))
-            step = _below(blocks.block_seconds(problem, block), 8 + 4 * layers)
+            step = _below(problem, block_costs.stepping(problem, block), 8 + 4 * layers)
             reach = np.nextafter(blocks.least(ends, step), -np.inf)
             reach[np.isinf(blocks.least(ends, step))] = np.inf
             row += 1
         values += [float(reach[0])] * len(group.members)
-    total = math.fsum(values)
-    return max(0.0, total - 2.0**-51 * abs(total))
+    total = math.fsum(values) - 2.0**-51 * math.fsum(map(abs, values))
+    return max(0.0, total) if problem.weights is None else total
 
 
-def _below(seconds: FloatArray, roundings: int) -> FloatArray:
-    """Return ``seconds`` less what so many roundings may have added."""
-    return np.asarray(seconds * (1 - roundings * 2.0**-53))
+def _below(problem: OffloadingProblem, step: FloatArray, roundings: int) -> FloatArray:
+    """Return ``step`` less what so many roundings may have added."""
+    reached = np.isfinite(step)
+    size = block_costs.size(problem, np.where(reached, step, 0.0))
+    return np.asarray(np.where(reached, step - size * (roundings * 2.0**-53), np.inf))

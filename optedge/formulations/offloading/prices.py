@@ -130,8 +130,11 @@ def _known_price(c: Classes, k: int, g: Lattice, w: Store) -> float:
     step = g.horizon / (g.buckets * g.cells)
     best = g.horizon - step
     for m in range(min(w.n_kept[k], KEPT)):
-        total = 0.0
+        total = c.entry_cost[k, w.kept_servers[k, m, 0]]
         for j in range(n):
+            if j > 0:
+                q = w.kept_servers[k, m, j - 1]
+                total += c.move_cost[k, j, q, w.kept_servers[k, m, j]]
             s, a = w.kept_servers[k, m, j], w.kept_cells[k, m, j]
             tilt = step if j == n - 1 else 0.0
             length = c.seconds[k, j, s] / step
@@ -172,7 +175,7 @@ def price(
                 continue
             ready = w.ready[j, q, low:top]
             if j == 0:
-                ready[:] = 0.0
+                ready[:] = c.entry_cost[k, q]
             else:
                 ready[:] = np.inf
                 for s in range(n_servers):
@@ -180,15 +183,16 @@ def price(
                     if m < -1 or high[j - 1, s] < g.first[k, j - 1, s]:
                         continue
                     a, b = g.first[k, j - 1, s], min(high[j - 1, s] + 1, top - m)
+                    more = c.move_cost[k, j, s, q]
                     if a + m < 0 and a < b:  # the cell before 0 counts as 0
-                        ready[0] = min(ready[0], w.spent[j - 1, s, a])
+                        ready[0] = min(ready[0], w.spent[j - 1, s, a] + more)
                         a += 1
                     if a >= b:
                         continue
                     source = w.spent[j - 1, s, a:b]
                     target = ready[a + m - low : b + m - low]
                     for t in range(source.size):
-                        target[t] = min(target[t], source[t])
+                        target[t] = min(target[t], source[t] + more)
                     work += b - a
                 least = np.inf
                 for t in range(ready.size):
@@ -237,7 +241,7 @@ def _trace(
                 continue
             for x in range(a - m, a - m - 2, -1):  # the second only where cell -1 counts as 0
                 if g.first[k, j - 1, q] <= x <= high[j - 1, q] and max(0, x + m) == a:
-                    off = abs(w.spent[j - 1, q, x] - cost)
+                    off = abs(w.spent[j - 1, q, x] + c.move_cost[k, j, q, s] - cost)
                     if off < least:
                         least, before, at = off, q, x
         s, a = before, at
@@ -249,6 +253,8 @@ def evaluate(
     c: Classes, g: Lattice, duals: FloatArray, w: Store, slope: FloatArray, all_servers: bool
 ) -> tuple[float, int]:
     """Return the bound that ``duals`` prove, but for rounding, and how many cells were looked at.
+
+    In seconds: of the flow times plus the costs of pairs.
 
     ``slope`` (n_servers, n_buckets) becomes a supergradient: the work of the priced tasks in each
     bucket less what the pools can do.

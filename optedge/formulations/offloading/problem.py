@@ -34,6 +34,7 @@ from optedge.formulations.base import (
     Certificate,
     FloatArray,
     IntArray,
+    Lane,
     Problem,
     array_field,
 )
@@ -42,20 +43,27 @@ from optedge.formulations.offloading import (
     building,
     certificates,
     classes,
+    greedy,
+    merging,
     models,
+    pair_costs,
     paths,
     rules,
     simulation,
+    simulation_data,
+    views,
+    weighing,
 )
 from optedge.formulations.offloading.rules import Schedule as Schedule
+from optedge.formulations.offloading.simulation_data import ORDERS
+from optedge.formulations.offloading.weighting import Weighting as Weighting
 from optedge.networks import dag
 from optedge.networks.graph import LayerGraph
 from optedge.platforms import Platform
 
-Order = Literal["fcfs", "priority", "strict"]
+Order = Literal["fcfs", "priority", "strict", "planned"]
 FirstLayer = Literal["free", "client"]
 CLIENT, EDGE, CLOUD = 0, 1, 2
-ORDERS = ("fcfs", "priority", "strict")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -91,10 +99,19 @@ class OffloadingProblem(Problem):
         0 (client), 1 (edge) or 2 (cloud) of each server, ``(n_servers,)``.
     release
         Seconds at which each task is born, ``(n_tasks,)``; 0 if left out.
+    price_per_hour
+        Dollars for an hour that each server executes, ``(n_servers,)``; nothing if left out.
+    price_per_gb
+        Dollars for 1e9 byte between servers, ``(n_servers, n_servers)``; nothing if left out; what
+        stands on the diagonal does not count.
+    weights
+        The weighted objective of delay, energy, cost, coordination and balance, without unit; None
+        (default) for the sum of flow times in seconds.
     order
         How an assignment becomes a schedule: ``"fcfs"`` (default; by arrival), ``"priority"`` (the
-        waiting layer of least rank when a pool is free) or ``"strict"`` (each server in the order
-        of ranks, idling if need be). The rank is layer number, then task.
+        waiting layer of least rank when a pool is free), ``"strict"`` (each server in the order of
+        ranks, idling if need be) or ``"planned"`` (task by task as each was born, every layer in
+        the first gap that holds it). The rank is layer number, then task.
     first_layer
         ``"free"`` (default): the first layer may run anywhere; ``"client"``: only at home.
     foreign_clients
@@ -122,18 +139,22 @@ class OffloadingProblem(Problem):
     pools: FloatArray = array_field("n_servers", infinite=True)
     tiers: IntArray = array_field("n_servers", dtype=np.int64)
     release: FloatArray = array_field("n_tasks", default=None)
+    price_per_hour: FloatArray | None = array_field("n_servers", default=None)
+    price_per_gb: FloatArray | None = array_field("n_servers", "n_servers", default=None)
+    weights: Weighting | None = None
     order: Order = "fcfs"
     first_layer: FirstLayer = "free"
     foreign_clients: bool = False
     return_result: bool = False
     name: str = ""
 
-    bound_names: ClassVar[tuple[str, ...]] = ("DP",)
     #: With more rows than these the search finds nothing.
     largest_model: ClassVar[int] = 300_000
     #: The best schedule need not come first come, first served.
     complete_code: ClassVar[bool] = False
     solution_types: ClassVar[tuple[type, ...]] = (Schedule,)
+    #: A sum over tasks is no time at which something ends.
+    objective_is_time: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -144,6 +165,8 @@ class OffloadingProblem(Problem):
         for field, choices in (("order", ORDERS), ("first_layer", ("free", "client"))):
             if getattr(self, field) not in choices:
                 raise ValueError(f"{field} must be one of {choices}, got {getattr(self, field)!r}.")
+        if not (self.weights is None or isinstance(self.weights, Weighting)):
+            raise ValueError(f"weights must be a Weighting or None, got {self.weights!r}.")
         self._check_tasks()
         self._check_servers()
         for field in ("foreign_clients", "return_result"):
@@ -219,7 +242,8 @@ class OffloadingProblem(Problem):
             With measured layers and their clock; its layer 0 is the input tensor. Contract it
             before (``graph.contracted()``) for modules as single layers.
         platform
-            Servers given by ``clock_ghz``; tier 0 are the clients.
+            Servers given by ``clock_ghz``; tier 0 are the clients. Their prices, if one has any,
+            are the ``price_per_hour`` of the problem.
         n_tasks
             Number of tasks.
         clients
@@ -345,11 +369,37 @@ class OffloadingProblem(Problem):
         return np.where(np.isfinite(self.seconds_per_mb), 0.0, np.inf)
 
     @functools.cached_property
-    def data(self) -> simulation.SimulationData:
+    def pairs(self) -> pair_costs.Pairs:
+        """Delay, energy and cost of all pairs of servers, where the problem has ``weights``."""
+        return pair_costs.measure(self)
+
+    @property
+    def is_pairwise(self) -> bool:
+        """Whether without waiting the objective is a sum over pairs of servers, or more than it."""
+        w = self.weights
+        return w is None or not (w.h_wait and w.varphi > 0)
+
+    @property
+    def unit(self) -> str:  # type: ignore[override]  # the weighted objective has none
+        """Unit of the objective."""
+        return "s" if self.weights is None else ""
+
+    @property
+    def objective_name(self) -> str:  # type: ignore[override]  # as the unit
+        """What the objective is called in figures."""
+        return "sum of flow times" if self.weights is None else "weighted objective"
+
+    @functools.cached_property
+    def data(self) -> simulation_data.SimulationData:
         """The arrays that the compiled simulation reads."""
-        return simulation.make_data(self)
+        return simulation_data.make_data(self)
 
     # ---- explicit models and bounds
+
+    @property
+    def bound_names(self) -> tuple[str, ...]:  # type: ignore[override]  # waiting in H has none
+        """The bounds that need no search."""
+        return ("DP",) if self.is_pairwise else ()
 
     @property
     def kinds(self) -> tuple[str, ...]:  # type: ignore[override]  # graphs have fewer
@@ -364,7 +414,9 @@ class OffloadingProblem(Problem):
         kind
             ``"disjunctive"`` (default): starts, pools and orders, exact and for tiny instances.
             ``"pairs"``: paths without pools, a linear program. ``"static"``: paths with a capacity
-            a server. ``"time"``: starts on a grid, rounded down: a bound.
+            a server. ``"time"``: starts on a grid, rounded down: a bound. With ``weights``:
+            ``"balance"`` (default where Z has a weight; chains), exact where no pool binds, and
+            ``"pairs"``, a bound if Z has a weight.
         relax
             Whether shares replace the binary decisions.
         """
@@ -420,8 +472,51 @@ class OffloadingProblem(Problem):
         return max(200, 1_500_000 // self.n_subtasks)
 
     def start_code(self) -> IntArray:
-        """Return the assignment of every layer to its client, for searches to start from."""
-        return np.array(self.clients[self.tasks])
+        """Return the best of the greedy assignment and those to one tier, for searches to start.
+
+        There is one: every layer may stay at its client.
+        """
+        plans = [greedy.place(self), *(greedy.on_tier(self, tier) for tier in range(3))]
+        codes = np.array([code for code in plans if code is not None])
+        return np.array(codes[np.argmin(self.costs(codes))])
+
+    @property
+    def decision_order(self) -> IntArray:
+        """The layers in the order of rank, in which :meth:`partial` wants them decided."""
+        return self.data.by_rank
+
+    def partial(self, code: IntArray, i: int) -> FloatArray:
+        """Return when layer ``i`` is done on each server, those before it in rank as in ``code``.
+
+        Parameters
+        ----------
+        code
+            The server of each layer, ``(n_subtasks,)``; those from ``i`` on in rank do not count.
+        i
+            The layer to be placed.
+
+        Returns
+        -------
+        ndarray
+            Seconds, ``(n_servers,)``, where each layer placed keeps its pool (``greedy``); ``inf``
+            where it may not run or its input does not get. The last layer of a task is done when
+            the result is home, if that is asked for.
+        """
+        return greedy.option_ends(self, code, i)
+
+    def merged_decisions(self, *, once: bool = False) -> IntArray:
+        """Return the group of each layer, ``(n_subtasks,)``, if layers in a line are one decision.
+
+        With ``once`` neighbours are merged in pairs only.
+        """
+        return merging.in_line(self, once=once)
+
+    def tier_code(self, tier: int) -> IntArray | None:
+        """Return the greedy assignment to the servers of one tier; None if it has none.
+
+        On tier 0 every layer is on its own client; on the others a layer that may not run there.
+        """
+        return greedy.on_tier(self, tier)
 
     def costs(self, codes: npt.ArrayLike) -> FloatArray:
         """Return the objective of each row of ``codes`` (k, n_subtasks); ``inf`` if infeasible.
@@ -434,11 +529,10 @@ class OffloadingProblem(Problem):
         rows = np.ascontiguousarray(codes, dtype=np.int64)
         if rows.ndim != 2 or rows.shape[1] != self.n_subtasks:
             raise ValueError(f"codes must have shape (k, {self.n_subtasks}), got {rows.shape}.")
-        if rows.size and (rows.min() < 0 or rows.max() >= self.n_servers):
+        # Read without a sign, numbers below 0 are large: one pass over the codes for both ends.
+        if rows.size and rows.view(np.uint64).max() >= self.n_servers:
             raise ValueError(f"codes: servers are 0 to {self.n_servers - 1}.")
-        values = simulation.costs(self.data, rows)
-        values[~self.allowed[np.arange(self.n_subtasks), rows].all(axis=1)] = np.inf
-        return values
+        return simulation.costs(self.data, self.allowed, rows)
 
     def decode(self, code: npt.ArrayLike) -> Schedule:
         """Return the schedule that the assignment means."""
@@ -470,14 +564,64 @@ class OffloadingProblem(Problem):
         return np.asarray(completion - self.release)
 
     def objective(self, x: Schedule | npt.ArrayLike) -> float:
-        """Return the sum of the flow times in seconds; ``inf`` if ``x`` is infeasible."""
+        """Return the sum of the flow times in seconds, or the weighted objective.
+
+        ``inf`` if ``x`` is infeasible.
+        """
         if self.violations(x):
             return math.inf
-        return math.fsum(self.flows(x))
+        plan = self.schedule(x)
+        flows = math.fsum(self.flows(plan))
+        return flows if self.weights is None else weighing.value(self, plan, flows)
+
+    def indicators(self, x: Schedule | npt.ArrayLike) -> dict[str, FloatArray]:
+        """Return what ``weights`` weigh: ``seconds``, ``joule``, ``dollar``, ``coordination``.
+
+        Of each layer, ``(n_subtasks,)``, waiting included in the seconds. Those of a layer that
+        reads several others count from the last arrival.
+
+        Raises
+        ------
+        ValueError
+            If the problem has no weights.
+        """
+        return weighing.indicators(self, self.schedule(x))
 
     def violations(self, x: Schedule | npt.ArrayLike) -> list[str]:
         """Return a sentence for each rule that ``x`` breaks; empty if it is feasible."""
         return rules.broken(self, x)
+
+    # ---- what one can see of a solution
+
+    def delay_split(self, x: Schedule | npt.ArrayLike) -> FloatArray:
+        """Return seconds of execution, transmission and waiting of each task, ``(n_tasks, 3)``.
+
+        Along the critical path of a task that is a graph: traced back from the layer that ends last
+        through the predecessor whose output arrived last (of several the lowest number). The three
+        sum to the flow time.
+        """
+        return views.delay_split(self, x)
+
+    def tier_shares(
+        self, x: Schedule | npt.ArrayLike, of: Literal["layers", "work"] = "layers"
+    ) -> FloatArray:
+        """Return the share of clients, edges and clouds in the layers or in their work, ``(3,)``.
+
+        ``of="work"`` weighs each layer by its cycles.
+        """
+        return views.tier_shares(self, x, of)
+
+    def metrics(self, x: Schedule | npt.ArrayLike) -> dict[str, float]:
+        """Return what the flow times are made of, shares of layers by tier, and the last end.
+
+        Seconds of execution, transmission and waiting, summed over the tasks; ``makespan_s`` is the
+        time at which the last task is done.
+        """
+        return views.metrics(self, x)
+
+    def lanes(self, x: Schedule | npt.ArrayLike) -> list[Lane]:
+        """Return a lane a pool that is needed, then lanes of transfers by the tiers they join."""
+        return views.lanes(self, x)
 
 
 def _frozen(array: FloatArray) -> FloatArray:

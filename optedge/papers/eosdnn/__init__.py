@@ -1,0 +1,111 @@
+"""EosDNN: the layers of many tasks between clients, edges and clouds; the published environment.
+
+M. Xue, H. Wu, R. Li, M. Xu, P. Jiao, "EosDNN: An Efficient Offloading Scheme for DNN Inference
+Acceleration in Local-Edge-Cloud Collaborative Environments".
+
+Four clients of 1.1 to 2.3 GHz with one pool, five edge servers of 4.2 to 18.3 GHz with two, five
+clouds of 40 to 120 GHz with eight; the paper gives ranges, here the servers stand evenly in them.
+It lists the rate between edge and cloud twice (5 and 10 MB/s) and two others not at all:
+``edge_cloud`` is an argument, edge to edge 10 and cloud to cloud 5 MB/s are our reading.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from optedge.papers.claims import Part, gather
+from optedge.papers.eosdnn import clients, environments, inertia, methods, tasks, tiers
+from optedge.papers.eosdnn.clients import figure_18
+from optedge.papers.eosdnn.environments import figure_15
+from optedge.papers.eosdnn.instances import (
+    CLIENT_CLOUD,
+    CLIENT_EDGE,
+    CLOUD_CLOUD,
+    EDGE_EDGE,
+    NETWORKS,
+    TIERS,
+    Environment,
+    instance,
+    servers,
+)
+from optedge.papers.eosdnn.methods import figure_16
+from optedge.papers.eosdnn.runs import EVALUATIONS, Runs
+from optedge.papers.eosdnn.tasks import figure_17
+from optedge.papers.eosdnn.tiers import tier_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "CLIENT_CLOUD",
+    "CLIENT_EDGE",
+    "CLOUD_CLOUD",
+    "EDGE_EDGE",
+    "EVALUATIONS",
+    "NETWORKS",
+    "PARTS",
+    "TIERS",
+    "Environment",
+    "Runs",
+    "figure_15",
+    "figure_16",
+    "figure_17",
+    "figure_18",
+    "instance",
+    "reproduce",
+    "servers",
+    "tier_table",
+]
+
+#: The names that :func:`reproduce` takes, and what judges each.
+PARTS: dict[str, Callable[[Runs], Part]] = {
+    "figure 15": environments.judge_figure_15,
+    "figure 16": methods.judge_figure_16,
+    "figure 17": tasks.judge_figure_17,
+    "figure 18": clients.judge_figure_18,
+    "tiers": tiers.judge_tiers,
+    "inertia": inertia.judge_inertia,
+}
+
+
+def reproduce(
+    parts: Iterable[str] | None = None,
+    *,
+    seeds: int = 5,
+    time_limit: float | None = None,
+    **options: Any,
+) -> pd.DataFrame:
+    """Check the claims of the paper about migration.
+
+    The paper draws its delays and prints no number of them: what can be checked are orders and
+    shapes, each against a certified bound.
+
+    Parameters
+    ----------
+    parts
+        Some of :data:`PARTS`; all by default. Runs that several need are made once.
+    seeds
+        Runs of the methods that figure 16 compares; see :class:`Runs`.
+    time_limit
+        Seconds of each certified run, 5 by default. All searches price 65 000 candidates each.
+    **options
+        Other fields of :class:`Runs`, such as ``networks`` and ``evaluations``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a claim: claim, where, published, ours, verdict (``reproduces``, ``differs`` or
+        ``cannot be checked``), reason. ``attrs["tables"]`` and ``attrs["figures"]`` hold the
+        tables behind them and functions that draw the figures.
+
+    Raises
+    ------
+    ValueError
+        If a part or a network is unknown, or a number is out of its range.
+    """
+    if time_limit is not None:
+        options["time_limit"] = time_limit
+    runs = Runs(seeds=seeds, **options)
+    return gather(parts, {name: functools.partial(judge, runs) for name, judge in PARTS.items()})
