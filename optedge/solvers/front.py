@@ -123,7 +123,9 @@ def _prepare(
         raise TypeError(f"a problem is expected, such as oe.MakespanProblem, got {problem!r}.")
     chosen = find_solver(solver)
     if not chosen.accepts(problem):
-        raise TypeError(f"{chosen.name} is not made for {type(problem).__name__}.")
+        missing = ", ".join(sorted(chosen.missing(problem)))
+        why = f": {problem.label} offers no {missing}." if missing else "."
+        raise TypeError(f"{chosen.name} is not made for {type(problem).__name__}{why}")
     typed = chosen.make_options(options)
     declined = chosen.declines(problem, typed) if chosen.declines else None
     if declined:

@@ -62,7 +62,7 @@ def certify_schedule(problem: OffloadingProblem, run: Run) -> None:
     search = _Search(problem, run)
     search.begin()
     proof = _Proof(problem, run, search.own)
-    grid = ascent.Grid.first(search.makespan)
+    grid = ascent.Grid.first(search.makespan, search.own)
     duals = np.zeros((problem.n_servers, grid.buckets))
     climb: Climb | None = None
     share, idle = SHARE, 0

@@ -151,10 +151,12 @@ class Solver:
 
     def accepts(self, problem: Problem) -> bool:
         """Tell whether the solver is made for problems of this kind."""
-        offered = problem.offers | ({"model"} if problem.kinds else set())
-        return self.needs <= offered and (
-            self.problems is None or isinstance(problem, self.problems)
-        )
+        fits = self.problems is None or isinstance(problem, self.problems)
+        return fits and not self.missing(problem)
+
+    def missing(self, problem: Problem) -> set[str]:
+        """Return what the solver needs and ``problem`` does not offer."""
+        return set(self.needs) - problem.offers - ({"model"} if problem.kinds else set())
 
     @property
     def option_names(self) -> list[str]:

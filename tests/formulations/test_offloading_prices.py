@@ -279,7 +279,7 @@ def test_steps_raise_the_bound():
     """Prices that start at 0 close most of the gap of the per-task bound; no step lowers it."""
     problem = setting("alexnet", 12)
     c = classes.make(problem, merged=True)
-    grid = ascent.Grid.first(0.3)
+    grid = ascent.Grid.first(0.3, classes.make(setting("alexnet", 2)))
     laid = lattice.lattice(c, grid.horizon, grid.buckets, grid.cells)
     tables = lattice.store(c, laid)
     state = ascent.begin(c, np.zeros((14, grid.buckets)), grid.theta)
@@ -296,9 +296,24 @@ def test_steps_raise_the_bound():
     assert bests[-1] < fine < 2.6743
 
 
+def test_tables_of_long_chains_stay_small():
+    """A chain of 3000 layers gets fewer cells, so that its tables are held at half a gigabyte."""
+    long = setting("alexnet", 1)
+    n = 3000
+    long = OffloadingProblem.chains(
+        [np.full(n, 0.1)],
+        [np.full(n, 0.1)],
+        **{f: getattr(long, f) for f in ("clients", "speeds_ghz", "rates_mb_s", "pools", "tiers")},
+    )
+    grid = ascent.Grid.first(10.0, classes.make(long))
+    for _ in range(12):
+        assert grid.buckets * grid.fine_cells * n * 14 * 2 <= 1.2 * ascent.MOST_NUMBERS
+        grid = grid.finer(10.0)
+
+
 def test_grids_become_finer():
     """Cells double twice, then grow by half; buckets every other round; the horizon may shrink."""
-    grid = ascent.Grid.first(10.0)
+    grid = ascent.Grid.first(10.0, classes.make(setting("alexnet", 2)))
     seen = []
     for _ in range(7):
         seen.append((grid.buckets, grid.total))
@@ -312,9 +327,9 @@ def test_grids_become_finer():
 def test_resampling_keeps_what_work_costs():
     """The integral of prices up to the shorter horizon stays; doubling of buckets is exact."""
     duals = np.random.default_rng(0).exponential(1, (3, 8))
-    same = ascent.Grid(4.0, 16, 32, 1).resample(duals, 4.0)
+    same = ascent.Grid(4.0, 16, 32, 1, 10**6).resample(duals, 4.0)
     assert same == pytest.approx(np.repeat(duals, 2, axis=1))
-    longer = ascent.Grid(5.0, 15, 30, 1).resample(duals, 4.0)
+    longer = ascent.Grid(5.0, 15, 30, 1, 10**6).resample(duals, 4.0)
     assert longer.sum(axis=1) / 3 == pytest.approx(duals.sum(axis=1) / 2)
 
 

@@ -36,6 +36,7 @@ FIRST_BUCKETS, MOST_BUCKETS = 48, 1500
 FIRST_CELLS, MANY_CELLS, MOST_CELLS = 384, 12000, 48000  # the last once buckets are most
 LEAST_IN_BUCKET = 4  # cells
 FINE_CELLS = 16384  # of a re-valuation
+MOST_NUMBERS = 60_000_000  # in the tables of a pricing, 0.5 GB: fewer cells for very long chains
 BEYOND, SHRINK = 1.2, 0.93  # horizon in units of the makespan; by how much it must fall to change
 
 
@@ -153,17 +154,21 @@ class Grid:
         Buckets, and cells that are aimed at in all.
     number
         Of the round.
+    most
+        Cells in all that the memory allows.
     """
 
     horizon: float
     buckets: int
     total: int
     number: int
+    most: int
 
     @classmethod
-    def first(cls, makespan: float) -> Grid:
+    def first(cls, makespan: float, c: Classes) -> Grid:
         """Return the grid of the first round."""
-        return cls(BEYOND * makespan, FIRST_BUCKETS, FIRST_CELLS, 0)
+        most = MOST_NUMBERS // (2 * int(np.prod(c.seconds.shape[1:])))
+        return cls(BEYOND * makespan, FIRST_BUCKETS, min(FIRST_CELLS, most), 0, most)
 
     @property
     def cells(self) -> int:
@@ -173,7 +178,7 @@ class Grid:
     @property
     def fine_cells(self) -> int:
         """Cells in a bucket where prices are valued again."""
-        return max(self.cells, FINE_CELLS // self.buckets)
+        return max(self.cells, min(FINE_CELLS, self.most) // self.buckets)
 
     @property
     def theta(self) -> float:
@@ -184,13 +189,13 @@ class Grid:
         """Return the grid of the next round; ``makespan`` is that of the best schedule."""
         number = self.number + 1
         buckets = int(1.5 * self.buckets) if number % 2 else self.buckets
-        buckets = min(buckets, MOST_BUCKETS)
+        buckets = min(buckets, MOST_BUCKETS, max(FIRST_BUCKETS, self.most // LEAST_IN_BUCKET))
         most = MOST_CELLS if self.buckets == MOST_BUCKETS else MANY_CELLS
-        total = min(most, int(self.total * (2.0 if number < 3 else 1.5)))
+        total = min(most, self.most, int(self.total * (2.0 if number < 3 else 1.5)))
         horizon = BEYOND * makespan
         if horizon >= SHRINK * self.horizon:
             horizon = self.horizon
-        return Grid(horizon, buckets, total, number)
+        return Grid(horizon, buckets, total, number, self.most)
 
     def resample(self, duals: FloatArray, horizon: float) -> FloatArray:
         """Return the means over these buckets of ``duals``, prices up to another ``horizon``."""
