@@ -22,6 +22,7 @@ from optedge.formulations.offloading import (
     insertion,
     lattice,
     prices,
+    recreation,
 )
 from optedge.solvers.result import relative_gap
 from optedge.solvers.run import Run
@@ -29,14 +30,18 @@ from optedge.solvers.run import Run
 if TYPE_CHECKING:
     from optedge.formulations.offloading.ascent import Climb, Grid
     from optedge.formulations.offloading.classes import Classes
-    from optedge.formulations.offloading.insertion import Guide, Plan
+    from optedge.formulations.offloading.insertion import Plan
     from optedge.formulations.offloading.problem import OffloadingProblem, Schedule
+    from optedge.formulations.offloading.recreation import Guide
 
 CELL, STEP = 0.7e-9, 6e-9  # seconds of one step of pricing and of insertion, roughly
 CHUNK = 0.1  # such seconds between two looks at the clock
 FIRST_SEARCH, LEAST_SEARCH, LONGEST_ANNEALING = 0.3, 0.1, 1.0
 SHARE, LEAST_SHARE, LESS = 0.4, 0.2, 0.8  # of the time that goes to schedules
 ROUND, FEWEST = 0.3, 100  # of what is left, time and evaluations, a part may take; but so many
+TRIES = 8  # priced paths of which a task takes the best, in every other annealing
+BUILDING, MOST_BUILDS = 0.3, 40  # part of a search that builds plans anew, and how many at most
+BUILD_TRIES, WEIGHTS = (10, 40, 160), (0.6, 1.05)  # paths a task tries there; how prices count
 TEMPERATURES = (0.003, 0.01, 0.03, 0.1)  # in units of the mean flow time
 CLOSED = 0.25  # part of the gap that new prices must close to be certified at once
 CLIENT_SHARE = 0.05  # of the priced tasks that use the merged client: more, and it is taken apart
@@ -70,20 +75,21 @@ def certify_schedule(problem: OffloadingProblem, run: Run) -> None:
         run.info.update(rounds=grid.number + 1, buckets=grid.buckets, cells=grid.cells)
         before = run.objective, proof.value
         climb, spent = _ascend(proof, grid, duals, climb)
-        proof.take(climb, grid)
+        dearest = proof.take(climb, grid)
         if proof.over():
             break
-        search.improve(proof.guide(climb), max(LEAST_SEARCH, share / (1 - share) * spent))
+        search.improve(proof.guide(climb, grid), max(LEAST_SEARCH, share / (1 - share) * spent))
         better = run.objective < before[0] * (1 - ascent.GAIN)
         share = SHARE if better else max(LEAST_SHARE, LESS * share)
         idle = 0 if better or proof.value > before[1] + 1e-6 * abs(before[1]) else idle + 1
         if idle == IDLE_ROUNDS and run.time_left == math.inf and run.max_evaluations is None:
             break
-        finer = grid.finer(search.makespan)
-        duals, grid = finer.resample(climb.duals, grid.horizon), finer
+        duals, grid = proof.next(climb, grid, max(dearest, search.makespan))
         if proof.should_split(climb):
             duals, climb = proof.split(duals), None
     proof.certify()
+    if proof.is_last():
+        run.stop("time_limit")
 
 
 def _ascend(
@@ -123,23 +129,34 @@ class _Proof:
         self.merged = classes.can_merge(problem)
         self.classes = classes.make(problem, merged=True) if self.merged else own
         self.value = -math.inf  # the bound of the best prices, compiled
+        self.peak: tuple[FloatArray, Grid] | None = None  # these prices
+        self.root: tuple[FloatArray, Grid] | None = None  # those of the first round
         self.best: tuple[FloatArray, Grid, bool] | None = None
         self.certified, self.seconds = -math.inf, 0.0  # and what a certificate takes
 
     def over(self) -> bool:
         """Tell whether the run should end, leaving time for a last certificate."""
-        waiting = self.best is not None and self.run.time_left < 1.5 * self.seconds
-        return self.run.done() or waiting
+        return self.run.done() or (self.best is not None and self.is_last())
 
-    def take(self, climb: Climb, grid: Grid) -> None:
-        """Value the best prices of a round on fine cells; certify them where that is worth it."""
+    def is_last(self) -> bool:
+        """Tell whether there is time for one more certificate only."""
+        return self.run.time_left < 1.5 * self.seconds
+
+    def take(self, climb: Climb, grid: Grid) -> float:
+        """Value the best prices of a round on fine cells; certify them where that is worth it.
+
+        Returns the largest price of a class, in seconds.
+        """
         c, duals = self.classes, climb.best_duals
         laid = lattice.lattice(c, grid.horizon, grid.buckets, grid.fine_cells)
         slope = np.zeros(duals.shape)
-        seconds, _ = prices.evaluate(c, laid, duals, lattice.store(c, laid), slope, False)
+        tables = lattice.store(c, laid)
+        seconds, _ = prices.evaluate(c, laid, duals, tables, slope, False)
+        dearest = float(tables.value.max())
         found = classes.to_objective(c, seconds)
         if found <= self.value:
-            return
+            return dearest
+        self.peak = duals.copy(), grid
         self.value, self.best = found, (duals.copy(), grid, self.merged)
         objective = self.run.objective
         small = relative_gap(objective, found) <= self.run.target_gap
@@ -147,6 +164,26 @@ class _Proof:
         closed = found - self.certified >= CLOSED * (objective - self.certified)
         if small or closed or self.certified == -math.inf:
             self.certify()
+        return dearest
+
+    def next(self, climb: Climb, grid: Grid, needed: float) -> tuple[FloatArray, Grid]:
+        """Return prices and grid of the next round; ``needed`` as for :meth:`Grid.reach`.
+
+        Where an ascent gets stuck depends on the first grids: round 1 makes the buckets of round 0
+        half as many again, round 2 halves them. Then it goes on from where it did well; after a
+        round that did not, back to the best prices, on buckets that halve theirs.
+        """
+        if self.root is None:
+            self.root = climb.best_duals.copy(), grid
+        if grid.number == 1 or self.peak is None or self.peak[1] is not grid:
+            duals, best = self.root if grid.number == 1 or self.peak is None else self.peak
+            horizon = grid.reach(needed)
+            if grid.number > 1 and horizon < grid.horizon:
+                horizon = best.horizon
+            finer = best.nested(grid.number + 1, horizon)
+            return finer.resample(duals, best.horizon), finer
+        finer = grid.finer(needed)
+        return finer.resample(climb.duals, grid.horizon), finer
 
     def certify(self) -> None:
         """State the bound of the best prices, if that has not been done."""
@@ -172,15 +209,29 @@ class _Proof:
 
     def split(self, duals: FloatArray) -> FloatArray:
         """Take the merged client apart; return prices for all clients."""
-        prices_of_all = duals.copy()
-        prices_of_all[np.unique(self.own.home)] = duals[self.classes.home[0]]
+        prices_of_all = self.unmerged(duals)
+        if self.peak is not None:
+            self.peak = self.unmerged(self.peak[0]), self.peak[1]
+        if self.root is not None:
+            self.root = self.unmerged(self.root[0]), self.root[1]
         self.merged, self.classes = False, self.own
         return prices_of_all
 
-    def guide(self, climb: Climb) -> Guide:
-        """Return the paths that the prices proposed."""
-        c = self.classes
-        return insertion.Guide(c.of_task, c.home, climb.seen, climb.n_seen)
+    def unmerged(self, duals: FloatArray) -> FloatArray:
+        """Return prices for all clients where there was one that stood for them."""
+        prices_of_all = duals.copy()
+        prices_of_all[np.unique(self.own.home)] = duals[self.classes.home[0]]
+        return prices_of_all
+
+    def guide(self, climb: Climb, grid: Grid) -> Guide:
+        """Return the paths that the prices proposed, and the best prices."""
+        c, duals = self.classes, climb.best_duals
+        if self.merged:
+            duals = self.unmerged(duals)
+        width = grid.horizon / grid.buckets
+        paid = np.zeros((len(duals), grid.buckets + 1))
+        np.cumsum(duals * width, axis=1, out=paid[:, 1:])
+        return recreation.Guide(c.of_task, c.home, climb.seen, climb.n_seen, paid, width)
 
 
 @dataclasses.dataclass
@@ -193,7 +244,8 @@ class _Search:
     def __post_init__(self) -> None:
         self.own = classes.make(self.problem)
         self.plan: Plan = insertion.empty(self.own)
-        self.turn, self.step = 0, 1e-4  # annealings so far; nominal seconds of a move
+        self.turn = 0  # annealings so far
+        self.steps = {0: 1e-4, TRIES: 1e-3}  # nominal seconds of a move
 
     @property
     def makespan(self) -> float:
@@ -203,13 +255,13 @@ class _Search:
     def begin(self) -> None:
         """Find a first plan; there is one, as tasks may stay at home."""
         run, c = self.run, self.own
-        insertion.build(c, self.plan, run.rng.permutation(self.problem.n_tasks))
+        none = recreation.no_guide(c)
+        order = run.rng.permutation(self.problem.n_tasks)
+        recreation.build(c, self.plan, none, order, 1, 0.0, run.rng)
         if run.start is not None:
             self._take(self.problem.schedule(run.start))
         self._offer(self.plan, self.problem.n_tasks)
-        none = np.zeros((len(c.counts), 1, c.seconds.shape[1]), np.int64)
-        paths = insertion.Guide(c.of_task, c.home, none, np.zeros(len(c.counts), np.int64))
-        self.improve(paths, FIRST_SEARCH)
+        self.improve(none, FIRST_SEARCH)
 
     def _take(self, start: Schedule) -> None:
         """Start from a given schedule if it is feasible and better than the plan."""
@@ -224,22 +276,44 @@ class _Search:
         self.run.offer(schedule, value, evaluations)
 
     def improve(self, guide: Guide, seconds: float) -> None:
-        """Anneal for so many nominal seconds, each time from the best plan."""
+        """Build anew, then anneal for so many nominal seconds, each time from the best plan."""
         run, c = self.run, self.own
         left = _may_take(run)
+        guided = bool(guide.n_seen.any())
+        if guided:
+            seconds, left = self._build(guide, seconds, left)
         while seconds > 0 and left > 0 and not run.done():
             length = min(LONGEST_ANNEALING, max(0.3, seconds / 5), seconds, run.time_left / 2)
-            moves = min(max(20, round(length / self.step)), 200_000, left)
+            tries = TRIES if guided and self.turn % 2 else 0
+            moves = min(max(20, round(length / self.steps[tries])), 200_000, left)
             plan = insertion.copy(self.plan)
             mean = float((plan.ends - self.problem.release).mean())
-            heat = TEMPERATURES[self.turn % len(TEMPERATURES)] * mean
+            heat = TEMPERATURES[self.turn // 2 % len(TEMPERATURES)] * mean
             old = float(plan.ends.sum())
-            found, work = insertion.recreate(c, plan, guide, moves, heat, run.rng)
+            found, work = recreation.recreate(c, plan, guide, moves, tries, heat, run.rng)
             self.turn += 1
-            self.step = max(1e-6, STEP * work / moves)
+            self.steps[tries] = max(1e-6, STEP * work / moves)
             seconds -= STEP * work
             left -= moves
             if found < old * (1 - 1e-12):
                 self._offer(plan, moves)
             else:
                 run.count(moves)
+
+    def _build(self, guide: Guide, seconds: float, left: int) -> tuple[float, int]:
+        """Build plans along the prices for a part of the time; return what is left of both."""
+        run, c, n = self.run, self.own, self.problem.n_tasks
+        until = seconds * (1 - BUILDING)
+        for _ in range(MOST_BUILDS):
+            if seconds <= until or left < n or run.done():
+                break
+            plan, weight = insertion.empty(c), float(run.rng.uniform(*WEIGHTS))
+            order, tries = run.rng.permutation(n), int(run.rng.choice(BUILD_TRIES))
+            found, work = recreation.build(c, plan, guide, order, tries, weight, run.rng)
+            seconds -= STEP * work
+            left -= n
+            if found < float(self.plan.ends.sum()) * (1 - 1e-12):
+                self._offer(plan, n)
+            else:
+                run.count(n)
+        return seconds, left

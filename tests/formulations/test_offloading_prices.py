@@ -14,6 +14,7 @@ from optedge.formulations.offloading import (
     classes,
     insertion,
     lattice,
+    recreation,
 )
 from optedge.formulations.offloading import prices as pricing
 from optedge.solvers.priced_schedules import certify_schedule
@@ -312,16 +313,22 @@ def test_tables_of_long_chains_stay_small():
 
 
 def test_grids_become_finer():
-    """Cells double twice, then grow by half; buckets every other round; the horizon may shrink."""
+    """Cells double twice, then grow by half; buckets every other round; prices set the horizon."""
     grid = ascent.Grid.first(10.0, classes.make(setting("alexnet", 2)))
     seen = []
     for _ in range(7):
         seen.append((grid.buckets, grid.total))
-        grid = grid.finer(10.0)
+        grid = grid.finer(11.4)
     assert seen[:4] == [(48, 384), (72, 768), (72, 1536), (108, 2304)]
     assert seen[-1] == (162, 7776)
-    assert grid.finer(9.5).horizon == grid.horizon == 12.0
-    assert grid.finer(9.0).horizon == pytest.approx(10.8)
+    assert grid.finer(10.8).horizon == grid.horizon == 12.0
+    assert grid.finer(10.0).horizon == pytest.approx(10.6)
+    assert grid.finer(11.9).horizon == pytest.approx(13.8)
+    half = grid.nested(grid.number + 2, 12.0)
+    assert (half.buckets, half.number, half.horizon) == (2 * grid.buckets, 9, 12.0)
+    assert grid.nested(grid.number + 3, 12.0).buckets == 4 * grid.buckets
+    duals = np.random.default_rng(0).random((2, grid.buckets))
+    assert half.resample(duals, 12.0) == pytest.approx(np.repeat(duals, 2, axis=1))
 
 
 def test_resampling_keeps_what_work_costs():
@@ -336,10 +343,12 @@ def test_resampling_keeps_what_work_costs():
 # ------------------------------------------------------------------ insertion
 
 
-def unguided(c):
-    """Return a guide without paths."""
-    none = np.zeros((len(c.counts), 1, c.seconds.shape[1]), np.int64)
-    return insertion.Guide(c.of_task, c.home, none, np.zeros(len(c.counts), np.int64))
+def plan_in_turn(c, order):
+    """Return a plan of tasks inserted in this order, each where it ends first."""
+    plan = insertion.empty(c)
+    rng = np.random.default_rng(0)
+    cost, _ = recreation.build(c, plan, recreation.no_guide(c), np.array(order), 1, 0.0, rng)
+    return plan, cost
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -347,8 +356,7 @@ def test_insertion_ends_as_early_as_possible(seed):
     """No path of the last task ends earlier, the others fixed: every path is tried."""
     problem = random_problem(seed, 4, (2, 3), foreign_clients=bool(seed % 2))
     c = classes.make(problem)
-    plan = insertion.empty(c)
-    insertion.build(c, plan, np.arange(4))
+    plan, _ = plan_in_turn(c, range(4))
     schedule = insertion.to_schedule(problem, plan)
     assert problem.violations(schedule) == []
     assert plan.ends == pytest.approx(problem.flows(schedule) + problem.release, abs=1e-12)
@@ -393,22 +401,79 @@ def end_of_path(problem, path, fixed):
     return time
 
 
+def random_guide(problem, c, rng):
+    """Return paths drawn evenly, eight a class, and prices."""
+    seen = np.zeros((len(c.counts), 8, c.seconds.shape[1]), np.int64)
+    for k, i in enumerate(c.of_task.tolist()):
+        rows = problem.allowed[problem.tasks == k]
+        for path in seen[i]:
+            path[: len(rows)] = [rng.choice(np.flatnonzero(row)) for row in rows]
+    paid = np.cumsum(rng.exponential(0.3, (problem.n_servers, 9)), axis=1)
+    return recreation.Guide(c.of_task, c.home, seen, np.full(len(c.counts), 8), paid, 1.0)
+
+
+@pytest.mark.parametrize("tries", [0, 4])
 @pytest.mark.parametrize("seed", range(6))
-def test_ruin_and_recreate_keeps_schedules_feasible(seed):
+def test_ruin_and_recreate_keeps_schedules_feasible(seed, tries):
     """The result is feasible, not worse, and repeats with the same random numbers."""
     problem = random_problem(seed, 7, (2, 5))
     c = classes.make(problem)
     found = []
     for _ in range(2):
-        plan, rng = insertion.empty(c), np.random.default_rng(seed)
-        before = insertion.build(c, plan, rng.permutation(7))
-        cost, _ = insertion.recreate(c, plan, unguided(c), 300, 0.05 * before / 7, rng)
+        rng = np.random.default_rng(seed)
+        plan, before = plan_in_turn(c, rng.permutation(7))
+        guide = random_guide(problem, c, rng) if seed % 2 else recreation.no_guide(c)
+        cost, _ = recreation.recreate(c, plan, guide, 300, tries, 0.05 * before / 7, rng)
         schedule = insertion.to_schedule(problem, plan)
         assert problem.violations(schedule) == []
         assert cost <= before + 1e-12
         assert problem.objective(schedule) == pytest.approx(cost - problem.release.sum())
         found.append(cost)
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_plans_built_along_prices(seed):
+    """Each task takes the proposed path of least completion plus priced work; it is feasible."""
+    problem = random_problem(seed, 5, (2, 3))
+    c = classes.make(problem)
+    rng = np.random.default_rng(seed)
+    guide = random_guide(problem, c, rng)
+    plan = insertion.empty(c)
+    cost, _ = recreation.build(c, plan, guide, rng.permutation(5), 40, 1.0, rng)
+    schedule = insertion.to_schedule(problem, plan)
+    assert problem.violations(schedule) == []
+    assert problem.objective(schedule) == pytest.approx(cost - problem.release.sum())
+
+    alone = insertion.empty(c)  # the first task has the servers to itself: no wait, no doubt
+    recreation.build(c, alone, guide, np.array([2]), 400, 1.0, rng)
+    k = int(c.of_task[2])
+    scores = []
+    for path in guide.seen[k][:, : c.layers[k]].tolist():
+        ends = ends_alone(c, k, path)
+        scores.append(ends[-1] + priced(c, k, path, ends, guide))
+    servers = alone.servers[2, : c.layers[k]].tolist()
+    score = alone.ends[2] + priced(c, k, servers, ends_alone(c, k, servers), guide)
+    assert score <= min(scores) + 1e-9
+
+
+def ends_alone(c, k, path):
+    """Return when each layer ends on idle servers, and when the result is home."""
+    time, ends = c.entry[k, path[0]], []
+    for j, s in enumerate(path):
+        time += (c.travel[k, j, path[j - 1], s] if j else 0.0) + c.seconds[k, j, s]
+        ends.append(time)
+    return [*ends, time + c.leave[k, path[-1]]]
+
+
+def priced(c, k, path, ends, guide):
+    """Return the price of the work of a path."""
+    borders = np.arange(guide.paid.shape[1]) * guide.width
+    total = 0.0
+    for j, s in enumerate(path):
+        both = np.interp([ends[j] - c.seconds[k, j, s], ends[j]], borders, guide.paid[s])
+        total += both[1] - both[0]
+    return total
 
 
 # ------------------------------------------------------------------ the whole search

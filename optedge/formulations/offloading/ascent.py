@@ -37,7 +37,9 @@ FIRST_CELLS, MANY_CELLS, MOST_CELLS = 384, 12000, 48000  # the last once buckets
 LEAST_IN_BUCKET = 4  # cells
 FINE_CELLS = 16384  # of a re-valuation
 MOST_NUMBERS = 60_000_000  # in the tables of a pricing, 0.5 GB: fewer cells for very long chains
-BEYOND, SHRINK = 1.2, 0.93  # horizon in units of the makespan; by how much it must fall to change
+BEYOND = 1.2  # first horizon in units of the makespan
+FULL, LONGER = 0.98, 1.15  # price in units of the horizon that makes it longer, and how much
+NEAR, SHRINK = 1.06, 0.95  # horizon in units of the price, if that makes it so much shorter
 
 
 class Climb(NamedTuple):
@@ -185,17 +187,42 @@ class Grid:
         """The first length of steps."""
         return THETA if self.number else FIRST_THETA
 
-    def finer(self, makespan: float) -> Grid:
-        """Return the grid of the next round; ``makespan`` is that of the best schedule."""
+    def finer(self, needed: float) -> Grid:
+        """Return the grid of the next round; ``needed`` as for :meth:`reach`."""
         number = self.number + 1
         buckets = int(1.5 * self.buckets) if number % 2 else self.buckets
+        return self._with(buckets, number, self.reach(needed), 2.0 if number < 3 else 1.5)
+
+    def reach(self, needed: float) -> float:
+        """Return a horizon for the next round, in seconds.
+
+        Parameters
+        ----------
+        needed
+            The largest price of a class at the best prices so far, or the last completion of the
+            best schedule if that is later. Prices are cut off at the horizon, so that it should be
+            behind them; but not far, since all that lies there is empty buckets.
+        """
+        if needed > FULL * self.horizon:
+            return LONGER * self.horizon
+        shorter = NEAR * needed
+        return shorter if shorter < SHRINK * self.horizon else self.horizon
+
+    def nested(self, number: int, horizon: float) -> Grid:
+        """Return a grid for round ``number``, two or more ahead, with buckets that nest in these.
+
+        Twice as many, and twice again for each further round, up to another ``horizon``; if that is
+        the horizon of this grid, its prices lose nothing there.
+        """
+        ahead = number - self.number
+        return self._with(self.buckets * 2 ** (ahead - 1), number, horizon, 1.5**ahead)
+
+    def _with(self, buckets: int, number: int, horizon: float, more: float) -> Grid:
         buckets = min(buckets, MOST_BUCKETS, max(FIRST_BUCKETS, self.most // LEAST_IN_BUCKET))
         most = MOST_CELLS if self.buckets == MOST_BUCKETS else MANY_CELLS
-        total = min(most, self.most, int(self.total * (2.0 if number < 3 else 1.5)))
-        horizon = BEYOND * makespan
-        if horizon >= SHRINK * self.horizon:
-            horizon = self.horizon
-        return Grid(horizon, buckets, total, number, self.most)
+        return Grid(
+            horizon, buckets, min(most, self.most, int(more * self.total)), number, self.most
+        )
 
     def resample(self, duals: FloatArray, horizon: float) -> FloatArray:
         """Return the means over these buckets of ``duals``, prices up to another ``horizon``."""

@@ -1,10 +1,9 @@
-"""Planned schedules of chains: exact insertion of one task, ruin and recreate, priced paths.
+"""Planned schedules of chains: the exact insertion of one task beside the others.
 
 With all other tasks fixed, the earliest completion of one task is found exactly by a recursion over
 (layer, server): to end a layer earlier never harms, as waiting is allowed, so the earliest end of
 each layer on each server is all that need be known. Where pairs of servers cost beside their time,
-the recursion keeps the least end plus costs, which is a heuristic then. A search takes a few tasks
-out and puts them back one after the other, freely or along the server paths that prices proposed.
+the recursion keeps the least end plus costs, which is a heuristic then.
 """
 
 from __future__ import annotations
@@ -19,10 +18,6 @@ from optedge.formulations.offloading.problem import OffloadingProblem, Schedule
 from optedge.formulations.offloading.timetable import Timetable, first_fit, idle, occupy
 from optedge.kernels import kernel
 
-FREE, WINDOW = 0.25, 0.40  # of the insertions go anywhere; from there up to here: a free window
-FEW, MANY = 3, 8  # tasks that a move takes out at most (half of all at most), as a rule and
-LARGE = 20  # every so many moves
-
 
 class Plan(NamedTuple):
     """Server and start of every layer by task, changed in place."""
@@ -30,15 +25,6 @@ class Plan(NamedTuple):
     servers: IntArray  # (n_tasks, J), -1 behind the last layer
     starts: FloatArray  # (n_tasks, J), s
     ends: FloatArray  # (n_tasks,), completion plus costs in s, the way back of the result included
-
-
-class Guide(NamedTuple):
-    """Server paths that prices propose, for each class of them."""
-
-    of_task: IntArray  # (n_tasks,), the class of each task there
-    home: IntArray  # (K,), the client that stands in for the task's own
-    seen: IntArray  # (K, ., J)
-    n_seen: IntArray  # (K,)
 
 
 def empty(c: Classes) -> Plan:
@@ -141,7 +127,8 @@ def insert(
 
 
 @kernel
-def _all_options(c: Classes, k: int, options: IntArray, counts: IntArray) -> None:
+def all_options(c: Classes, k: int, options: IntArray, counts: IntArray) -> None:
+    """Let every layer of class ``k`` go wherever it may."""
     for j in range(c.layers[k]):
         counts[j] = 0
         for s in range(c.pools.size):
@@ -157,107 +144,9 @@ def build(c: Classes, plan: Plan, order: IntArray) -> float:
     options = np.zeros(c.allowed.shape[1:], np.int64)
     counts = np.zeros(c.allowed.shape[1], np.int64)
     for task in order:
-        _all_options(c, c.of_task[task], options, counts)
+        all_options(c, c.of_task[task], options, counts)
         insert(c, plan, table, task, options, counts)
         if plan.ends[task] == np.inf:
             return np.inf
         book(c, plan, table, task, 1)
     return float(plan.ends.sum())
-
-
-@kernel
-def _draw_options(
-    c: Classes,
-    plan: Plan,
-    guide: Guide,
-    task: int,
-    rng: np.random.Generator,
-    options: IntArray,
-    counts: IntArray,
-) -> bool:
-    """Draw where a task may go: anywhere, its own path with a free window, or a priced path.
-
-    Returns whether it may go anywhere.
-    """
-    k, m = c.of_task[task], guide.of_task[task]
-    n, chance = c.layers[k], rng.random()
-    _all_options(c, k, options, counts)
-    many = min(guide.n_seen[m], guide.seen.shape[1])
-    if chance < FREE or many == 0:
-        return True
-    if chance < WINDOW:
-        a = int(rng.random() * n)
-        b = a + 1 + int(rng.random() * n)
-        for j in range(n):
-            if not a <= j < b:
-                options[j, 0], counts[j] = plan.servers[task, j], 1
-        return False
-    path = guide.seen[m, int(rng.random() * many)]
-    for j in range(n):
-        options[j, 0] = c.home[k] if path[j] == guide.home[m] else path[j]
-        counts[j] = 1
-    return False
-
-
-@kernel
-def recreate(
-    c: Classes,
-    plan: Plan,
-    guide: Guide,
-    moves: int,
-    temperature: float,
-    rng: np.random.Generator,
-) -> tuple[float, int]:
-    """Ruin and recreate ``plan`` so many times, with annealing from ``temperature`` (s) to 0.
-
-    The plan becomes the best one met. Returns its sum of completions, and the steps tried.
-    """
-    n = c.of_task.size
-    table = idle(c)
-    for task in range(n):
-        book(c, plan, table, task, 1)
-    options = np.zeros(c.allowed.shape[1:], np.int64)
-    counts = np.zeros(c.allowed.shape[1], np.int64)
-    old = Plan(plan.servers.copy(), plan.starts.copy(), plan.ends.copy())
-    best = Plan(plan.servers.copy(), plan.starts.copy(), plan.ends.copy())
-    order = np.arange(n)
-    cost = plan.ends.sum()
-    least, work = cost, 0
-    for move in range(moves):
-        many = min(MANY, max(2, n // 2)) if move % LARGE == 0 else FEW
-        out = 1 + int(rng.random() * min(n, many))
-        for i in range(out):
-            other = i + int(rng.random() * (n - i))
-            order[i], order[other] = order[other], order[i]
-            task = order[i]
-            old.servers[task], old.starts[task] = plan.servers[task], plan.starts[task]
-            old.ends[task] = plan.ends[task]
-            book(c, plan, table, task, -1)
-        change = 0.0
-        for i in range(out):
-            task = order[i]
-            free = _draw_options(c, plan, guide, task, rng, options, counts)
-            work += insert(c, plan, table, task, options, counts)
-            if plan.ends[task] == np.inf and not free:
-                _all_options(c, c.of_task[task], options, counts)
-                work += insert(c, plan, table, task, options, counts)
-            book(c, plan, table, task, 1)
-            change += plan.ends[task] - old.ends[task]
-        heat = temperature * (1.0 - move / moves)
-        if change <= 0.0 or rng.random() * heat < heat * np.exp(-change / max(heat, 1e-300)):
-            cost += change
-            if cost < least * (1 - 1e-12):
-                least = cost
-                best.servers[:], best.starts[:], best.ends[:] = (
-                    plan.servers, plan.starts, plan.ends,
-                )  # fmt: skip
-            continue
-        for i in range(out):
-            task = order[i]
-            book(c, plan, table, task, -1)
-            plan.servers[task], plan.starts[task] = old.servers[task], old.starts[task]
-            plan.ends[task] = old.ends[task]
-        for i in range(out):
-            book(c, plan, table, order[i], 1)
-    plan.servers[:], plan.starts[:], plan.ends[:] = best.servers, best.starts, best.ends
-    return float(plan.ends.sum()), work

@@ -40,6 +40,7 @@ class Store(NamedTuple):
     servers: IntArray  # (K, J), of the priced task
     cells: IntArray  # (K, J)
     starts: FloatArray  # (K, J), s
+    value: FloatArray  # (K,), s, of it
     kept_servers: IntArray  # (K, KEPT, J)
     kept_cells: IntArray  # (K, KEPT, J)
     n_kept: IntArray  # (K,), paths written so far
@@ -73,6 +74,7 @@ def store(c: Classes, laid: Lattice) -> Store:
         servers=np.full((n_classes, layers), -1),
         cells=np.zeros((n_classes, layers), np.int64),
         starts=np.zeros((n_classes, layers)),
+        value=np.zeros(n_classes),
         kept_servers=np.zeros((n_classes, KEPT, layers), np.int64),
         kept_cells=np.zeros((n_classes, KEPT, layers), np.int64),
         n_kept=np.zeros(n_classes, np.int64),

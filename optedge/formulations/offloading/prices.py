@@ -275,6 +275,7 @@ def evaluate(
     work = 0
     for k in range(c.counts.size):
         value, looked = price(c, k, g, duals, w, all_servers)
+        w.value[k] = value
         work += looked
         total += c.counts[k] * (value - c.release[k])
         if w.servers[k, 0] >= 0:
