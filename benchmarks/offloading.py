@@ -15,7 +15,8 @@ tables, chosen by ``--tables``:
 Every row is measured in a process of its own on one core; with ``--jobs 2`` two at a time, each on
 its own core. With ``--out FILE`` the rows stand in FILE.part as soon as they are measured.
 
-The committed table: ``python benchmarks/offloading.py --out benchmarks/results/offloading.md``.
+The committed table:
+``python benchmarks/offloading.py --jobs 2 --out benchmarks/results/offloading.md``.
 """
 
 from __future__ import annotations

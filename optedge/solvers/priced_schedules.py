@@ -1,8 +1,9 @@
 """Prices on server time and planned schedules, in turn: offloading with a small, certified gap.
 
-Rounds on ever finer grids: dual ascent, valuation of the best prices on fine cells, then ruin and
-recreate along the server paths that the prices proposed. What a part may take is counted in steps,
-not in seconds, so that runs without a time limit repeat exactly.
+Rounds on ever finer grids: dual ascent, valuation of the best prices on fine cells, then schedules
+built along the server paths that the prices proposed, and ruined and recreated (``recreation``).
+What a part may take is counted in steps, not in seconds, so that runs without a time limit repeat
+exactly.
 """
 
 from __future__ import annotations

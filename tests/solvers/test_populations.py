@@ -491,3 +491,18 @@ def test_extreme_options(name):
     for options in extremes[name]:
         r = oe.solve(random_problem(2, 9, 3), name, max_evaluations=400, bound=False, **options)
         assert r.evaluations == 400
+
+
+def test_one_set_of_searches_on_two_kinds_of_problems():
+    """The same searches run on both kinds under one budget; none is below its proved bound."""
+    makespan = oe.MakespanProblem([[3.0, 6], [2, 4], [2, 4], [1, 2]], name="makespan")
+    offloading = oe.papers.eosdnn.instance("alexnet", 2)
+    searches = ["genetic", "particle-swarm", "pso-ga", "ant-colony", "annealing", "local-search"]
+    study = oe.compare(
+        [makespan, offloading], [*searches, "greedy", "random"], seeds=2, max_evaluations=400
+    )
+    runs = study.runs
+    assert len(runs) == 2 * (2 * (len(searches) + 1) + 1)  # greedy runs once
+    assert (runs["gap"] >= 0).all()
+    assert np.isfinite(runs["objective"]).all()
+    assert (runs["evaluations"] <= 400).all()
