@@ -15,7 +15,9 @@ a candidate is the server of each layer, its value the simulated sum of flow tim
 
 One core; imports and compilation are outside all clocks.
 
-The committed table: ``python benchmarks/evaluations.py --out benchmarks/results/evaluations.md``.
+The committed table:
+``python benchmarks/evaluations.py --seconds 5 --bound-seconds 10 --out
+benchmarks/results/evaluations.md``.
 """
 
 from __future__ import annotations
