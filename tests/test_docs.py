@@ -29,12 +29,13 @@ def test_examples_in_docstrings(name):
 def test_python_in_the_readme_runs(capsys):
     """The blocks of the README run one after the other, as a reader would type them."""
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     space: dict[str, object] = {}
     for block in blocks:
         exec(compile(block, "README.md", "exec"), space)
     assert space["r"].objective == 6
     assert space["v"].objective == pytest.approx(16 / 3)
+    assert space["planned"].bound <= space["planned"].objective < 2.9
     assert {"highs", "local-search", "to_the_fastest"} == set(space["study"].runs["solver"])
 
 
