@@ -120,11 +120,12 @@ def test_compiled_price_is_the_certified_one(seed):
         assert safe <= value <= safe + 1e-6
 
 
+@pytest.mark.parametrize("theta", [0.5, 1e-6])
 @pytest.mark.parametrize("seed", seeds(20, 4))
-def test_any_prices_bound_any_plan(seed):
-    """A certificate with random prices proves no more than any random plan costs."""
+def test_any_prices_bound_any_plan(seed, theta):
+    """Random prices prove no more than any random plan costs, however little a second weighs."""
     rng = np.random.default_rng(seed)
-    problem = small(seed)
+    problem = small(seed, weights=Weighting(xi=0.0, theta=theta))
     arrays = {
         "duals": rng.exponential(2.0, (4, 8)),
         "horizon": np.array([rng.uniform(2, 20)]),

@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from optedge.formulations.base import BoolArray, Certificate, FloatArray
-from optedge.formulations.offloading import classes
+from optedge.formulations.offloading import block_costs, classes
 from optedge.formulations.offloading.classes import Classes
 
 if TYPE_CHECKING:
@@ -91,7 +91,9 @@ def certify(problem: OffloadingProblem, certificate: Certificate) -> float:
     if horizon >= SHORTEST * float(c.seconds.max()):
         with np.errstate(over="ignore", invalid="ignore"):
             proved = classes.to_objective(c, value(c, duals, horizon, int(cells)))
-            proved -= SAFE * (abs(c.constant) + abs(proved)) if problem.weights is not None else 0.0
+        if problem.weights is not None:  # the constant, and what makes costs of pairs reduced ones
+            size = float(block_costs.size(problem, np.array(proved)))
+            proved -= SAFE * abs(proved) + 2.0**-50 * size
     if not math.isfinite(proved):
         raise ValueError("certificate arrays 'duals' or 'horizon' are out of range.")
     return proved

@@ -39,9 +39,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from optedge.formulations.base import (
-    power_of_two,
-)
+from optedge.formulations.base import power_of_two
 from optedge.formulations.offloading import (
     arcs,
     balance,

@@ -446,7 +446,7 @@ class OffloadingProblem(Problem):
         return paths.bound(self)
 
     def certify(self, certificate: Certificate) -> float:
-        """Return the bound in seconds that ``certificate`` proves.
+        """Return the bound that ``certificate`` proves, in the unit of the objective.
 
         Potentials of the paths of single tasks (``paths``), or prices on the time of the servers
         (``certificates``).

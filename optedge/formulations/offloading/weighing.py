@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import TYPE_CHECKING
 
@@ -164,6 +165,18 @@ def value(problem: OffloadingProblem, plan: Schedule, flows: float) -> float:
         total += w.phi * weight * ((amount - n * shift) / scale if scale > 0 else 0.0)
     total -= w.varphi * math.fsum(each["coordination"])
     if w.xi > 0:
-        z = unevenness(problem.tiers, plan.servers, w.z_mode == "running")
-        total += w.xi * balance_unit(problem) * z
+        total += w.xi * balance_unit(problem) * _balance(problem, plan.servers)
     return total
+
+
+def _balance(problem: OffloadingProblem, servers: IntArray) -> float:
+    """Return Z, not normalised, from the counts after each layer."""
+    counts = np.cumsum(servers[:, None] == np.arange(problem.n_servers), axis=0)
+    if weighting_of(problem).z_mode == "final":
+        counts = counts[-1:]
+    total = 0
+    for tier in (1, 2):
+        of_tier = np.flatnonzero(problem.tiers == tier).tolist()
+        for s, t in itertools.combinations(of_tier, 2):
+            total += int(np.abs(counts[:, s] - counts[:, t]).sum())
+    return float(total)
