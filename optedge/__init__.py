@@ -15,6 +15,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from optedge import environment as environment
     from optedge import networks, papers, platforms, plots
     from optedge.bridge import solve_model
     from optedge.files import load, read_rcmax, save
@@ -68,7 +69,8 @@ _HOME = {
     "solve_model": "bridge",
     "verify": "solvers.verification",
 }
-_MODULES = ("networks", "papers", "platforms", "plots")
+# ``environment`` needs an extra: it is here by name, but ``from optedge import *`` does without it.
+_MODULES = ("environment", "networks", "papers", "platforms", "plots")
 
 __all__ = [
     "AccuracyCurve",

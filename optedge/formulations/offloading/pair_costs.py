@@ -38,8 +38,12 @@ class Pairs(NamedTuple):
 
 def measure(problem: OffloadingProblem) -> Pairs:
     """Return the indicators of all pairs, without waiting."""
-    raw = _indicators(problem, weighting_of(problem))
-    return Pairs(raw, tuple(_standard(weighting_of(problem), x) for x in raw))
+    w = weighting_of(problem)
+    raw = _indicators(problem, w)
+    if w.standards is not None:
+        shifts, scales = w.standards[::2], w.standards[1::2]
+        return Pairs(raw, tuple(zip(shifts, scales, strict=True)))
+    return Pairs(raw, tuple(_standard(w, x) for x in raw))
 
 
 def _indicators(

@@ -22,7 +22,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -43,9 +43,11 @@ from optedge.formulations.offloading import (
     building,
     certificates,
     classes,
+    count_certificates,
     greedy,
     merging,
     models,
+    offset_certificates,
     pair_costs,
     paths,
     rules,
@@ -64,6 +66,13 @@ from optedge.platforms import Platform
 Order = Literal["fcfs", "priority", "strict", "planned"]
 FirstLayer = Literal["free", "client"]
 CLIENT, EDGE, CLOUD = 0, 1, 2
+#: What values a certificate of each kind; all others are those of paths.
+CERTIFIERS: dict[str, Callable[[OffloadingProblem, Certificate], float]] = {
+    certificates.KIND: certificates.certify,
+    count_certificates.PRICES: count_certificates.certify,
+    count_certificates.VECTORS: count_certificates.certify,
+    offset_certificates.KIND: offset_certificates.certify,
+}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -374,6 +383,20 @@ class OffloadingProblem(Problem):
         return pair_costs.measure(self)
 
     @property
+    def standards(self) -> tuple[float, ...]:
+        """Shift and scale by which delay, energy and cost are standardised, six numbers.
+
+        Given to the ``Weighting`` of another instance they make its values comparable.
+
+        Raises
+        ------
+        ValueError
+            If the problem has no weights.
+        """
+        pair_costs.weighting_of(self)
+        return tuple(x for pair in self.pairs.standards for x in pair)
+
+    @property
     def is_pairwise(self) -> bool:
         """Whether without waiting the objective is a sum over pairs of servers, or more than it."""
         w = self.weights
@@ -448,12 +471,11 @@ class OffloadingProblem(Problem):
     def certify(self, certificate: Certificate) -> float:
         """Return the bound that ``certificate`` proves, in the unit of the objective.
 
-        Potentials of the paths of single tasks (``paths``), or prices on the time of the servers
-        (``certificates``).
+        Potentials of the paths of single tasks (``paths``), prices on the time of the servers
+        (``certificates``), prices on their layers (``count_certificates``),
+        or caps on offsets of counts (``offset_certificates``).
         """
-        if certificate.kind == certificates.KIND:
-            return certificates.certify(self, certificate)
-        return paths.certify(self, certificate)
+        return CERTIFIERS.get(certificate.kind, paths.certify)(self, certificate)
 
     def price_classes(self) -> classes.Classes:
         """Return the classes of tasks that prices on server time do not tell apart."""

@@ -60,6 +60,10 @@ class Weighting:
         pairs of the instance, without waiting. ``"max"``: X / hi. ``"std"``: X over its standard
         deviation over these pairs. Constants of the instance, all three. What does not vary (with
         ``"max"``: what is 0) is 0 then.
+    standards
+        Shift and scale of delay, energy and cost in their place, six numbers in this order: those
+        of another instance (its ``standards``), so that the values of both can be compared. None
+        (default) for the instance's own.
     coupling_root
         r in the coupling degree: 2 as printed (H is at most 0.76 then), 3 as usual.
     h_indicators
@@ -91,6 +95,7 @@ class Weighting:
     varphi: float = 0.2
     xi: float = 0.2
     standardisation: Literal["min-max", "max", "std"] = "min-max"
+    standards: tuple[float, ...] | None = None
     coupling_root: Literal[2, 3] = 2
     h_indicators: Literal["cost", "benefit"] = "cost"
     h_weights: tuple[float, ...] = (0.33, 0.33, 0.34)
@@ -108,6 +113,7 @@ class Weighting:
             raise ValueError(f"h_weights must hold 3 numbers, got {self.h_weights!r}.") from None
         if len(self.h_weights) != 3:
             raise ValueError(f"h_weights must hold 3 numbers, got {len(self.h_weights)}.")
+        self._check_standards()
         numbers = {f: getattr(self, f) for f in _NUMBERS}
         numbers |= {f"h_weights[{k}]": value for k, value in enumerate(self.h_weights)}
         for name, value in numbers.items():
@@ -125,6 +131,20 @@ class Weighting:
             object.__setattr__(self, name, float(getattr(self, name)))
         object.__setattr__(self, "h_weights", tuple(float(x) for x in self.h_weights))
         object.__setattr__(self, "coupling_root", int(self.coupling_root))
+
+    def _check_standards(self) -> None:
+        if self.standards is None:
+            return
+        try:
+            numbers = tuple(float(x) for x in self.standards)
+        except (TypeError, ValueError):
+            raise ValueError(f"standards must hold 6 numbers, got {self.standards!r}.") from None
+        if len(numbers) != 6:
+            raise ValueError(f"standards must hold 6 numbers, got {len(numbers)}.")
+        for k, value in enumerate(numbers):
+            if not 0 <= value < math.inf:
+                raise ValueError(f"standards[{k}] must be at least 0 and finite, got {value!r}.")
+        object.__setattr__(self, "standards", numbers)
 
     def coordination(self, delay: FloatArray, energy: FloatArray, cost: FloatArray) -> FloatArray:
         """Return H of standardised indicators; 0 where all of them are 0.

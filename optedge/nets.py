@@ -1,0 +1,160 @@
+"""A small neural network in NumPy: fully connected layers, their gradients by hand, Adam.
+
+For networks of some thousand parameters a framework spends its time on overhead. Here all
+parameters lie in one vector, so that an optimiser is a few operations on one array, a copy of a
+network is a copy of one array, and a file holds it as it is.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Values = npt.NDArray[np.floating[Any]]
+
+
+class Network:
+    """Fully connected layers with ReLU between them and a linear last one.
+
+    Parameters
+    ----------
+    sizes
+        Numbers of inputs, of the neurons of each hidden layer, and of outputs.
+    rng
+        Draws weights and biases evenly from plus or minus one over the root of a layer's inputs.
+    dtype
+        ``float32`` by default; ``float64`` to check gradients.
+
+    Attributes
+    ----------
+    parameters, gradient
+        Vectors of the same length. What :meth:`backward` finds stands in ``gradient``.
+
+    Raises
+    ------
+    ValueError
+        If there are less than two sizes, or one is below 1.
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        rng: np.random.Generator,
+        dtype: npt.DTypeLike = np.float32,
+    ) -> None:
+        if len(sizes) < 2 or min(sizes) < 1:
+            raise ValueError(f"sizes must hold two or more positive numbers, got {list(sizes)}.")
+        self.sizes = tuple(int(n) for n in sizes)
+        shapes = list(itertools.pairwise(self.sizes))
+        n = sum(a * b + b for a, b in shapes)
+        self.parameters: Values = np.zeros(n, dtype=dtype)
+        self.gradient: Values = np.zeros(n, dtype=dtype)
+        self._layers = _views(self.parameters, shapes)
+        self._slopes = _views(self.gradient, shapes)
+        for weights, biases in self._layers:
+            reach = 1 / np.sqrt(len(weights))
+            weights[:] = rng.uniform(-reach, reach, weights.shape)
+            biases[:] = rng.uniform(-reach, reach, biases.shape)
+
+    def forward(self, x: Values) -> list[Values]:
+        """Return the input and what each layer puts out, the network's output last.
+
+        Parameters
+        ----------
+        x
+            A row a sample, ``(rows, sizes[0])``.
+        """
+        outputs = [x]
+        for weights, biases in self._layers:
+            y = outputs[-1] @ weights
+            y += biases
+            if len(outputs) < len(self._layers):
+                np.maximum(y, 0, out=y)
+            outputs.append(y)
+        return outputs
+
+    def backward(self, outputs: Sequence[Values], slope: Values) -> None:
+        """Fill ``gradient``, given what :meth:`forward` returned and the slope of its output.
+
+        Parameters
+        ----------
+        outputs
+            Of the same samples.
+        slope
+            Derivative of the loss by the network's output, ``(rows, sizes[-1])``.
+        """
+        ones = np.ones(len(slope), dtype=slope.dtype)
+        for k in range(len(self._layers) - 1, -1, -1):
+            weights, biases = self._slopes[k]
+            np.matmul(outputs[k].T, slope, out=weights)
+            np.matmul(ones, slope, out=biases)  # quicker than a sum down the columns
+            if k > 0:
+                slope = slope @ self._layers[k][0].T
+                slope *= outputs[k] > 0
+
+
+class _Layer(NamedTuple):
+    weights: Values
+    biases: Values
+
+
+def _views(vector: Values, shapes: Sequence[tuple[int, int]]) -> list[_Layer]:
+    """Return weights (inputs, neurons) and biases of each layer, in one vector."""
+    layers, at = [], 0
+    for a, b in shapes:
+        weights = vector[at : at + a * b].reshape(a, b)
+        layers.append(_Layer(weights, vector[at + a * b : at + a * b + b]))
+        at += a * b + b
+    return layers
+
+
+class Adam:
+    """Adam on one vector of parameters, in place.
+
+    Parameters
+    ----------
+    size
+        Number of parameters.
+    first, second
+        Decay of the mean of gradients and of their squares.
+    dtype
+        Of the parameters.
+
+    References
+    ----------
+    Kingma and Ba, ICLR 2015, algorithm 1, with the small number 1e-8.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        first: float = 0.9,
+        second: float = 0.999,
+        dtype: npt.DTypeLike = np.float32,
+    ) -> None:
+        self.steps = 0
+        self.mean: Values = np.zeros(size, dtype=dtype)
+        self.square: Values = np.zeros(size, dtype=dtype)
+        self._first, self._second = first, second
+        self._scratch: Values = np.zeros(size, dtype=dtype)
+
+    def step(self, parameters: Values, gradient: Values, rate: float) -> None:
+        """Move ``parameters`` against ``gradient`` with the learning rate ``rate``."""
+        self.steps += 1
+        kind, scratch = self.mean.dtype.type, self._scratch
+        # Both means lack their factor one minus decay; it stands in the step below.
+        self.mean *= kind(self._first)
+        self.mean += gradient
+        self.square *= kind(self._second)
+        self.square += np.multiply(gradient, gradient, out=scratch)
+        first = (1 - self._first) / (1 - self._first**self.steps)
+        second = np.sqrt((1 - self._second) / (1 - self._second**self.steps))
+        np.sqrt(self.square, out=scratch)
+        scratch += kind(1e-8 / second)
+        np.divide(self.mean, scratch, out=scratch)
+        scratch *= kind(rate * first / second)
+        parameters -= scratch

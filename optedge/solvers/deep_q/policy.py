@@ -1,0 +1,189 @@
+"""A policy learnt on many instances, for instances that it has not seen.
+
+It sees of a state what each server costs now and for the rest of the task (``context`` in
+``episodes``), so that one network serves other servers and weights; a plan is one greedy rollout.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import time
+import zipfile
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from optedge import disk
+from optedge.formulations.base import IntArray
+from optedge.formulations.offloading import OffloadingProblem
+from optedge.formulations.offloading.episodes import PairEpisodes, myopic
+from optedge.solvers.code import offer_code
+from optedge.solvers.deep_q.learner import Learner
+from optedge.solvers.deep_q.options import LEARNERS, DeepQOptions
+from optedge.solvers.deep_q.rewards import Rewards, scales
+from optedge.solvers.deep_q.values import QNetwork
+from optedge.solvers.run import Run
+
+VERSION = 1
+
+
+class Policy:
+    """What was learnt, as a solver: ``optedge.solve(problem, policy)`` is one rollout.
+
+    Made by :func:`learn_policy` or :meth:`load`. It takes instances with as many servers of each
+    tier and as many layers a task as those it was taught.
+    """
+
+    def __init__(self, network: QNetwork, layout: dict[str, Any]) -> None:
+        self.network, self.layout = network, layout
+        self.__name__ = "policy"
+
+    def plan(self, problem: OffloadingProblem) -> IntArray:
+        """Return the servers of its rollout, ``(n_subtasks,)``.
+
+        Raises
+        ------
+        ValueError
+            If the instance has another shape than those it was taught.
+        """
+        episodes = PairEpisodes([problem], context=True)
+        here = _layout(episodes)
+        for name, value in here.items():
+            if self.layout.get(name) != value:
+                raise ValueError(
+                    f"the policy was taught {name} {self.layout.get(name)}, here it is {value}."
+                )
+        batch = episodes.begin(1)
+        for k in range(episodes.n_steps):
+            q = self.network.values(episodes.features(k, batch.states))
+            masks = episodes.masks(k, batch.states)
+            episodes.advance(batch, np.where(masks, q, -np.inf).argmax(axis=1))
+        return batch.servers[0]
+
+    def __call__(self, problem: OffloadingProblem, run: Run) -> None:
+        """Offer the plan of the rollout."""
+        offer_code(problem, run, self.plan(problem))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the policy to a file (.npz), whole or not at all."""
+        head = {"version": VERSION, "dueling": self.network.dueling, **self.layout}
+        head["sizes"] = self.network.net.sizes
+        file = io.BytesIO()
+        text = np.frombuffer(json.dumps(head).encode(), dtype=np.uint8)
+        np.savez_compressed(file, head=text, parameters=self.network.net.parameters)
+        disk.write_atomic(path, file.getvalue())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read a policy.
+
+        Raises
+        ------
+        ValueError
+            If the file is no policy or of another version.
+        """
+        try:
+            with np.load(io.BytesIO(disk.read_limited(path)), allow_pickle=False) as file:
+                head = json.loads(file["head"].tobytes())
+                parameters = file["parameters"]
+            if head.pop("version") != VERSION:
+                raise ValueError("another version")
+            sizes, dueling = head.pop("sizes"), bool(head.pop("dueling"))
+            shape = (sizes[0], sizes[-1] - dueling, tuple(sizes[1:-1]))
+            network = QNetwork(*shape, dueling, np.random.default_rng(0))
+            if parameters.shape != network.net.parameters.shape:
+                raise ValueError("another number of parameters")
+        except (ValueError, KeyError, TypeError, OSError, zipfile.BadZipFile) as error:
+            raise ValueError(f"{path}: not a policy ({error}).") from None
+        network.net.parameters[:] = parameters
+        return cls(network, head)
+
+
+def learn_policy(
+    problems: Sequence[OffloadingProblem],
+    learner: str = "ddpqn",
+    *,
+    seed: int = 0,
+    time_limit: float = 60.0,
+    **options: Any,
+) -> Policy:
+    """Learn one policy on many instances.
+
+    Parameters
+    ----------
+    problems
+        Chains with the same numbers of servers and layers: random draws of servers or weights.
+        Waiting for pools is left out.
+    learner
+        ``"ddpqn"`` or one of its ablations.
+    seed
+        Of first parameters, exploration and drawing.
+    time_limit
+        Seconds; the option ``max_steps`` ends it too, and then the result is the same every time.
+    **options
+        Those of the learner.
+
+    Returns
+    -------
+    Policy
+        The one that did best on the instances taught, over all moments at which it was tried.
+
+    Raises
+    ------
+    ValueError
+        If there is no such learner, or the instances do not fit together.
+    TypeError
+        If there is no such option.
+    """
+    if learner not in LEARNERS:
+        raise ValueError(f"there is no learner {learner!r}; the choices are {', '.join(LEARNERS)}.")
+    unknown = sorted(set(options) - set(DeepQOptions.__dataclass_fields__))
+    if unknown:
+        raise TypeError(f"{learner} has no option {unknown[0]!r}.")
+    chosen = DeepQOptions(**options)
+    episodes = PairEpisodes(problems, context=True)
+    if (episodes.lengths != episodes.n_steps).any():
+        raise ValueError("instances must have equally many layers to be learnt side by side.")
+    rng = np.random.default_rng(seed)
+    rewards = Rewards(episodes.least_costs, bool(chosen.of_preset("clip")))
+    rewards.know(np.array([myopic(PairEpisodes([p]))[0] for p in problems]))
+    rewards.scale = scales(episodes, rewards, chosen.rows, rng)
+    taught = Learner(episodes, rewards, LEARNERS[learner], chosen, rng)
+    began, best, kept = time.perf_counter(), np.inf, taught.online.net.parameters.copy()
+    last_tried = -np.inf
+    while taught.steps < chosen.max_steps and time.perf_counter() - began < time_limit:
+        before = taught.steps
+        taught.play(rng.integers(0, len(problems), chosen.rows))
+        for _ in range(taught.due(before)):
+            taught.learn()
+        if taught.steps - last_tried >= 20 * chosen.rows * episodes.n_steps:
+            last_tried, score = taught.steps, _score(taught, rewards)
+            if score < best:
+                best, kept = score, taught.online.net.parameters.copy()
+    if _score(taught, rewards) >= best:
+        taught.online.net.parameters[:] = kept
+    return Policy(taught.online, _layout(episodes))
+
+
+def _score(learner: Learner, rewards: Rewards) -> float:
+    """Return the mean cost of rollouts on all instances, each in units of its own scale."""
+    episodes = learner.episodes
+    batch = episodes.begin(len(rewards.scale), np.arange(len(rewards.scale)))
+    total = np.zeros(len(rewards.scale))
+    for k in range(episodes.n_steps):
+        q = learner.online.values(episodes.features(k, batch.states))
+        masks = episodes.masks(k, batch.states)
+        total += episodes.advance(batch, np.where(masks, q, -np.inf).argmax(axis=1))
+    return float(np.mean(total / rewards.scale))
+
+
+def _layout(episodes: PairEpisodes) -> dict[str, Any]:
+    """Return what instances must share to be seen by one network."""
+    return {
+        "tiers": episodes.decisions[0].tiers.tolist(),
+        "steps": episodes.n_steps,
+        "features": episodes.n_features,
+    }

@@ -1,0 +1,85 @@
+r"""From costs to rewards that a network learns well, with the best plans kept.
+
+A reward is minus the cost, less the least cost of its step, over the standard deviation of costs.
+Each step's constant is the same for all plans, and a scale moves no optimum.
+
+*Incumbent clipping.* Let :math:`\ell_k` be the least cost of pairs of step k, and U the value of a
+known plan. Balance and waiting add up to nothing negative, so a plan with a cost :math:`c_k > U -
+\sum_{i \ne k} \ell_i` is worse than U; with that cost lowered to the limit it is still at least U.
+So every plan better than U keeps its value, and no other one comes below U: the optimum is the
+same, with or without clipping. What it spares the network are costs a hundred times those that
+matter. U is the best plan so far, and limits fall with it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from optedge.formulations.base import FloatArray, IntArray
+from optedge.formulations.offloading.episodes import Episodes, PairEpisodes
+
+TINY = 1e-12  # a spread of rewards below this is none
+
+
+class Rewards:
+    """How costs of steps become rewards.
+
+    Parameters
+    ----------
+    least
+        The least cost of pairs of each step, of each instance, ``(n_instances, n_steps)``.
+    clip
+        Whether costs are clipped; then :meth:`know` is to be told of plans.
+
+    Attributes
+    ----------
+    limits
+        The largest cost of pairs that a better plan may have, ``(n_instances, n_steps)``.
+    scale
+        What costs are divided by, of each instance, ``(n_instances,)``; 1 until it is set.
+    """
+
+    def __init__(self, least: FloatArray, clip: bool) -> None:
+        self.least, self.clip = least, clip
+        self.scale: FloatArray = np.ones(len(least))
+        self.limits: FloatArray = np.full(least.shape, np.inf)
+
+    def know(self, values: FloatArray) -> None:
+        """Take note of the values of known plans, one of each instance, ``(n_instances,)``."""
+        if self.clip:
+            others = self.least.sum(axis=1)[:, None] - self.least
+            self.limits = np.minimum(self.limits, np.asarray(values)[:, None] - others)
+
+    def of(
+        self, steps: IntArray, states: npt.NDArray[Any], costs: FloatArray, rest: FloatArray
+    ) -> FloatArray:
+        """Return the reward of costs of pairs and of the rest at these steps, ``(n,)``."""
+        which = states[:, 0].astype(np.int64) if len(self.scale) > 1 else np.zeros(1, np.int64)
+        cost = np.minimum(costs, self.limits[which, steps]) - self.least[which, steps]
+        return np.asarray(-(cost + rest) / self.scale[which])
+
+
+def scales(
+    episodes: Episodes, rewards: Rewards, rows: int, rng: np.random.Generator
+) -> FloatArray:
+    """Return the standard deviation of the costs that rewards are made of, of each instance.
+
+    Over all states and actions where costs are tables, else over ``rows`` random episodes.
+    """
+    if isinstance(episodes, PairEpisodes):
+        spread = []
+        for i, index in enumerate(episodes.table_index):
+            costs = np.minimum(episodes.tables[index], rewards.limits[i][:, None, None])
+            above = costs - rewards.least[i][:, None, None]
+            spread.append(float(above[np.isfinite(above)].std()))
+        return np.maximum(spread, TINY)
+    batch, costs = episodes.begin(rows), []
+    for k in range(episodes.n_steps):
+        drawn = rng.random((rows, episodes.n_servers))
+        actions = np.where(episodes.masks(k, batch.states), drawn, -1.0).argmax(axis=1)
+        spent = episodes.advance(batch, actions) - batch.rest
+        costs.append(np.minimum(spent, rewards.limits[0, k]) - rewards.least[0, k] + batch.rest)
+    return np.maximum([float(np.std(costs))], TINY)

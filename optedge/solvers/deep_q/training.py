@@ -1,0 +1,159 @@
+"""The loop of a learner on one instance: play, offer, learn, write down, until a budget ends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from optedge.formulations.offloading import OffloadingProblem
+from optedge.formulations.offloading.episodes import Episodes, PairEpisodes, myopic
+from optedge.formulations.offloading.prefixes import PrefixEpisodes, why_not
+from optedge.solvers.code import offer_code
+from optedge.solvers.deep_q import checkpoint
+from optedge.solvers.deep_q.learner import Learner
+from optedge.solvers.deep_q.options import LEARNERS, DeepQOptions
+from optedge.solvers.deep_q.rewards import Rewards, scales
+from optedge.solvers.run import Run
+
+#: Columns of ``info["learning"]``: one row a rollout.
+CURVE = ("steps", "updates", "seconds", "rollout", "best", "loss")
+
+
+def unfit(problem: Any, options: DeepQOptions) -> str | None:
+    """Say why a learner does not take an instance."""
+    reason = why_not(problem)
+    if reason is None and options.wait == "none" and not problem.is_chains:
+        return 'tasks that branch need wait="telescope", which charges modules where they end.'
+    return reason
+
+
+def unfit_for_episodes(problem: Any, options: None) -> str | None:
+    """Say why an instance has no episodes."""
+    return why_not(problem)
+
+
+def make_episodes(problem: OffloadingProblem, wait: str, context: bool = False) -> Episodes:
+    """Return the episodes of a problem; by ``"auto"`` waiting is simulated where there can be any.
+
+    Parameters
+    ----------
+    problem
+        The instance.
+    wait
+        ``"none"``, ``"telescope"`` or ``"auto"``.
+    context
+        Whether what servers cost is seen, where costs are tables.
+    """
+    users = problem.allowed.sum(axis=0)
+    together = np.minimum(users, problem.n_tasks) if problem.is_chains else users
+    if wait == "auto":
+        alone = problem.is_chains and bool((problem.pools >= together).all())
+        alone &= problem.order != "strict"  # servers idle until it is a layer's turn
+        wait = "none" if alone else "telescope"
+    return PairEpisodes([problem], context=context) if wait == "none" else PrefixEpisodes(problem)
+
+
+def train(problem: OffloadingProblem, name: str, options: DeepQOptions, run: Run) -> Learner:
+    """Learn on one instance, and offer what is played; return the learner.
+
+    Parameters
+    ----------
+    problem
+        The instance.
+    name
+        Which of the learners.
+    options
+        Of the learner.
+    run
+        Gives chance and budgets, takes plans. An episode is one evaluation.
+    """
+    episodes = make_episodes(problem, options.wait, problem.data.weights.balance > 0)
+    value, plan = myopic(episodes)
+    offer_code(problem, run, plan, episodes.n_servers)
+    if run.start is not None:
+        offer_code(problem, run, problem.encode(run.start))
+    rewards = Rewards(episodes.least_costs, bool(options.of_preset("clip")))
+    rewards.know(np.array([value]))
+    rewards.scale = scales(episodes, rewards, options.rows, run.rng)
+    learner = Learner(episodes, rewards, LEARNERS[name], options, run.rng)
+    curve: list[tuple[float, ...]] = []
+    best, written = np.inf, 0
+    if options.resume is not None:
+        state = checkpoint.read(options.resume, problem, name, options, learner)
+        curve, best, written = state.curve, state.best, learner.steps
+        offer_code(problem, run, state.plan)
+    whole = True
+    while whole and not run.done() and learner.steps < options.max_steps:
+        if run.evaluations_left < options.rows:
+            run.stop("evaluations")
+            break
+        before = learner.steps
+        values, plans = learner.play()
+        k = int(np.argmin(values))
+        if values[k] < best:
+            best = float(values[k])
+            rewards.know(values[[k]])
+            offer_code(problem, run, plans[k], options.rows)
+        else:
+            run.count(options.rows)
+        whole, best = _learn(problem, learner, learner.due(before), best, curve, run)
+        due = learner.steps - written >= options.checkpoint_steps
+        if options.checkpoint is not None and whole and (due or learner.steps >= options.max_steps):
+            checkpoint.write(options.checkpoint, problem, name, learner, curve, best, run)
+            written = learner.steps
+    _tell(problem, learner, curve, best, run)
+    return learner
+
+
+def _learn(
+    problem: OffloadingProblem,
+    learner: Learner,
+    updates: int,
+    best: float,
+    curve: list[tuple[float, ...]],
+    run: Run,
+) -> tuple[bool, float]:
+    """Do so many updates, with a rollout now and then; tell whether all, and the best value."""
+    every = learner.options.rollout_every
+    for i in range(updates):
+        measure = i == updates - 1 or learner.updates % every == every - 1
+        learner.learn(measure=measure)
+        if not measure:
+            continue
+        if run.evaluations_left == 0:
+            return False, best
+        value, plan = learner.rollout()
+        if value < best:
+            best = value
+            learner.rewards.know(np.array([value]))
+            offer_code(problem, run, plan)
+        else:
+            run.count(1)
+        row = (learner.steps, learner.updates, run.seconds, value, best, learner.loss)
+        curve.append(tuple(float(x) for x in row))
+        if run.done():
+            return i == updates - 1, best
+    return True, best
+
+
+def _tell(
+    problem: OffloadingProblem,
+    learner: Learner,
+    curve: list[tuple[float, ...]],
+    best: float,
+    run: Run,
+) -> None:
+    """Write into ``run.info`` what was learnt, apart from what was found on the way."""
+    value, plan = learner.rollout()
+    if run.evaluations_left > 0:
+        offer_code(problem, run, plan)
+    columns = np.array(curve).reshape(-1, len(CURVE)).T
+    run.info.update(
+        steps=learner.steps,
+        updates=learner.updates,
+        rollout=value,
+        rollout_plan=plan,
+        best_played=best,
+        learning=dict(zip(CURVE, columns, strict=True)),
+    )
