@@ -60,6 +60,11 @@ class Network:
             weights[:] = rng.uniform(-reach, reach, weights.shape)
             biases[:] = rng.uniform(-reach, reach, biases.shape)
 
+    @property
+    def last_layer(self) -> Values:
+        """The parameters of the last layer, a view."""
+        return self.parameters[-(self.sizes[-2] + 1) * self.sizes[-1] :]
+
     def forward(self, x: Values) -> list[Values]:
         """Return the input and what each layer puts out, the network's output last.
 

@@ -99,6 +99,16 @@ class Episodes(abc.ABC):
     def advance(self, batch: Batch, actions: IntArray) -> FloatArray:
         """Place the next layer of each episode, in place; return what it costs, ``(rows,)``."""
 
+    @abc.abstractmethod
+    def known(
+        self, steps: IntArray, states: npt.NDArray[Any]
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return what each server costs at once, as far as it is known without simulation.
+
+        Costs of pairs, the balance added by this step, and by how much it rises for those to come
+        (``standing``), each ``(rows, n_servers)``; ``inf`` where a server may not be chosen.
+        """
+
     def standing(self, states: npt.NDArray[Any]) -> FloatArray:
         """Return what the balance of states costs at every step that leaves it so, ``(rows,)``."""
         return np.zeros(len(states))
@@ -208,6 +218,20 @@ class PairEpisodes(Episodes):
             at = np.where(self._first[which, k + 1], self._home[which, k + 1], actions)
         states[:, 1] = at
         return np.asarray(cost)
+
+    def known(
+        self, steps: IntArray, states: npt.NDArray[Any]
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return what each server costs at once: pairs, balance, and the rise of the balance."""
+        which = states[:, 0]
+        pairs = self._tables[self._table_of[which, steps], states[:, 1]]
+        if not self._counts_matter:
+            none = np.zeros(pairs.shape)
+            return pairs, none, none
+        change = np.asarray(self._balances[which, None] * self._evenness.changes(states[:, 2:]))
+        if not self._running:
+            return pairs, change, np.zeros(pairs.shape)
+        return pairs, np.asarray(self.standing(states)[:, None] + change), change
 
     def standing(self, states: npt.NDArray[Any]) -> FloatArray:
         """Return what the balance of states costs at every step that leaves it so, ``(rows,)``."""

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from optedge.formulations.base import IntArray
+from optedge.kernels import kernel
 
 
 class Evenness:
@@ -18,8 +19,8 @@ class Evenness:
     """
 
     def __init__(self, tiers: IntArray) -> None:
+        self._tiers = np.ascontiguousarray(tiers, dtype=np.int64)
         self._counted = (tiers > 0).astype(np.int64)
-        self._groups = [np.flatnonzero(tiers == tier) for tier in (1, 2) if (tiers == tier).any()]
 
     @property
     def width(self) -> int:
@@ -28,13 +29,7 @@ class Evenness:
 
     def changes(self, counts: IntArray) -> IntArray:
         """Return by how much Z would change with one more layer on each server, as ``counts``."""
-        found = np.zeros(counts.shape, dtype=np.int64)
-        for group in self._groups:
-            mine = counts[:, group]
-            # One more moves a server away from those not above it, and nearer to the others.
-            above = mine[:, None, :] > mine[:, :, None]
-            found[:, group] = group.size - 1 - 2 * above.sum(axis=2)
-        return found
+        return _changes(self._tiers, counts)
 
     def add(self, counts: IntArray, servers: IntArray) -> IntArray:
         """Count one more layer on a server in each row, in place; return how Z changes."""
@@ -45,11 +40,7 @@ class Evenness:
 
     def of(self, counts: IntArray) -> IntArray:
         """Return Z of each row of counts, not normalised."""
-        total = np.zeros(len(counts), dtype=np.int64)
-        for group in self._groups:
-            n = group.size
-            total += np.sort(counts[:, group], axis=1) @ (2 * np.arange(n) - n + 1)
-        return total
+        return _apart(self._tiers, counts)
 
     def seen(self, counts: IntArray) -> npt.NDArray[np.float32]:
         """Return what a learner sees of counts, from 0 to 1, two numbers a server.
@@ -57,13 +48,50 @@ class Evenness:
         o / (o + 2), with o the layers above the least of the tier; and the change of Z that one
         more layer there would make, from its least to its largest (1/2 where it makes none).
         """
-        n = self._counted.size
-        seen = np.zeros((len(counts), 2 * n), dtype=np.float32)
-        seen[:, n:] = 0.5
-        changes = self.changes(counts)
-        for group in self._groups:
-            above = counts[:, group] - counts[:, group].min(axis=1)[:, None]
-            seen[:, group] = above / (above + 2.0)
-            most = max(1, group.size - 1)
-            seen[:, n + group] = 0.5 + 0.5 * changes[:, group] / most
-        return seen
+        return _seen(self._tiers, counts)
+
+
+@kernel
+def _changes(tiers: IntArray, counts: IntArray) -> IntArray:
+    rows, n = counts.shape
+    found = np.zeros((rows, n), np.int64)
+    for r in range(rows):
+        for s in range(n):
+            for t in range(n):
+                if s != t and tiers[s] == tiers[t] and tiers[s] > 0:
+                    # One more moves s away from those not above it, and nearer to the others.
+                    found[r, s] += 1 if counts[r, t] <= counts[r, s] else -1
+    return found
+
+
+@kernel
+def _apart(tiers: IntArray, counts: IntArray) -> IntArray:
+    rows, n = counts.shape
+    found = np.zeros(rows, np.int64)
+    for r in range(rows):
+        for s in range(n):
+            for t in range(s):
+                if tiers[s] == tiers[t] and tiers[s] > 0:
+                    found[r] += abs(counts[r, s] - counts[r, t])
+    return found
+
+
+@kernel
+def _seen(tiers: IntArray, counts: IntArray) -> npt.NDArray[np.float32]:
+    rows, n = counts.shape
+    seen = np.zeros((rows, 2 * n), np.float32)
+    for r in range(rows):
+        for s in range(n):
+            least, change, others = counts[r, s], 0, 0
+            for t in range(n):
+                if s != t and tiers[s] == tiers[t]:
+                    least = min(least, counts[r, t])
+                    change += 1 if counts[r, t] <= counts[r, s] else -1
+                    others += 1
+            seen[r, n + s] = 0.5
+            if tiers[s] > 0:
+                above = counts[r, s] - least
+                seen[r, s] = above / (above + 2.0)
+                if others > 0:
+                    seen[r, n + s] = 0.5 + 0.5 * change / others
+    return seen

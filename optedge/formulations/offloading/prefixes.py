@@ -69,6 +69,7 @@ class PrefixEpisodes(Episodes):
         self._pace = float(np.median(problem.seconds[allowed]))
         self._pooled = np.isfinite(problem.pools)
         self._chains = problem.is_chains
+        self._decisions = decisions.make(problem) if self._chains else None
         widths = (
             self.n_servers,
             self._seen.shape[1],
@@ -82,9 +83,9 @@ class PrefixEpisodes(Episodes):
     @property
     def least_costs(self) -> FloatArray:
         """The least cost of pairs of each step, ``(1, n_steps)``; in graphs without its time."""
-        if self._chains:
-            made = decisions.make(self.problem)
-            return np.asarray(made.tables.min(axis=(1, 2))[made.table_of][None])
+        if self._decisions is not None:
+            least = self._decisions.tables.min(axis=(1, 2))
+            return np.asarray(least[self._decisions.table_of][None])
         w, p = self._weights, self.problem
         least = np.zeros(self.n_steps)
         least[p.first] = w.constant * p.sizes / p.n_subtasks
@@ -198,15 +199,30 @@ class PrefixEpisodes(Episodes):
             at = batch.servers[:, v]
             arrivals = [
                 spent[u]
-                + blocks.travel(
-                    float(p.outputs_mb[u]), p.seconds_per_mb[batch.servers[:, u], at]
-                )
+                + blocks.travel(float(p.outputs_mb[u]), p.seconds_per_mb[batch.servers[:, u], at])
                 for u in p.predecessors[v]
             ]
             spent[v] = np.max(arrivals, axis=0) + p.seconds[v, at]
         slowest = np.max(list(spent.values()), axis=0)
         mine = np.max([spent[u] for u in p.predecessors[k]], axis=0)
         seen[:, -2], seen[:, -1] = slowest / (slowest + self._pace), mine / (mine + self._pace)
+
+    def known(
+        self, steps: IntArray, states: npt.NDArray[Any]
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return what each server costs at once without waiting; of graphs the balance alone."""
+        m, w = self.n_servers, self._weights
+        pairs = np.zeros((len(states), m))
+        if self._decisions is not None:
+            at = states[:, :m].argmax(axis=1)
+            pairs = self._decisions.tables[self._decisions.table_of[steps], at]
+        if w.balance == 0:
+            return pairs, np.zeros(pairs.shape), np.zeros(pairs.shape)
+        counts = states[:, -2 - m : -2].astype(np.int64)
+        change = np.asarray(w.balance * self._evenness.changes(counts))
+        if not w.running:
+            return pairs, change, np.zeros(pairs.shape)
+        return pairs, np.asarray(self.standing(states)[:, None] + change), change
 
     def standing(self, states: npt.NDArray[Any]) -> FloatArray:
         """Return what the balance of states costs at every step that leaves it so, ``(rows,)``."""

@@ -86,11 +86,11 @@ def read(
     """
     arrays = _load(path)
     head = _head(path, arrays)
-    for field, mine in (("version", VERSION), ("solver", name), ("problem", problem.key)):
-        if head.get(field) != mine:
-            raise ValueError(f"{path}: {field} is {head.get(field)!r}, here it is {mine!r}.")
-    theirs, mine = head.get("options", {}), _fixed(options)
-    for field, value in mine.items():
+    for field, here in (("version", VERSION), ("solver", name), ("problem", problem.key)):
+        if head.get(field) != here:
+            raise ValueError(f"{path}: {field} is {head.get(field)!r}, here it is {here!r}.")
+    theirs = head.get("options", {})
+    for field, value in _fixed(options).items():
         if theirs.get(field) != value:
             was = theirs.get(field)
             raise ValueError(f"{path}: option {field} was {was!r}, now it is {value!r}.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -12,7 +14,7 @@ from optedge.solvers.deep_q.replay import Memory, Sample
 from optedge.solvers.deep_q.rewards import Rewards
 from optedge.solvers.deep_q.values import QNetwork, best_actions, mean_loss
 
-LONGEST_MEMORY = 32  # episodes that a memory holds at least, however long they are
+SHORTEST = 32  # episodes that a memory holds at least, however long they are
 
 
 class Learner:
@@ -54,11 +56,15 @@ class Learner:
         shape = (episodes.n_features, episodes.n_servers, (options.hidden_1, options.hidden_2))
         self.online = QNetwork(*shape, switches.dueling, rng)
         self.target = QNetwork(*shape, switches.dueling, rng)
+        self.prior = bool(options.of_preset("prior"))
+        if self.prior:  # at first what is known is all
+            self.online.forget()
         self.copy()
         states = episodes.begin(1).states
         held = options.of_preset("memory") // episodes.n_steps
+        self.rows = int(options.of_preset("rows"))
         self.memory = Memory(
-            max(options.rows, LONGEST_MEMORY, held),
+            max(self.rows, SHORTEST, held),
             episodes.n_steps,
             states.shape[1],
             states.dtype,
@@ -71,13 +77,38 @@ class Learner:
         self.steps = self.updates = 0
         self.loss = np.nan
 
+    def values(
+        self, network: QNetwork, steps: int | IntArray, states: npt.NDArray[Any]
+    ) -> npt.NDArray[Any]:
+        """Return Q of states before step k, ``(rows, n_servers)``.
+
+        With ``prior`` the network adds to the reward that is known at once.
+        """
+        q = network.values(self.episodes.features(steps, states))
+        if not self.prior:
+            return q
+        return q + self._known(np.broadcast_to(steps, len(states)), states)
+
+    def _known(self, steps: IntArray, states: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """Return the reward of each server as far as it is known, 0 at the end."""
+        n = self.episodes.n_steps
+        at = np.minimum(steps, n - 1)
+        pairs, rest, rise = self.episodes.known(at, states)
+        ahead = np.minimum(self.options.foresight, n - np.arange(n + 1))
+        now = (ahead[at + 1] - ahead[at]) * self.episodes.standing(states)
+        shaped = rest + now[:, None] + ahead[at + 1][:, None] * rise
+        reward = self.rewards.of_all(at, states, pairs, shaped)
+        return np.where((steps < n)[:, None], reward, 0.0).astype(np.float32)
+
     # ---- playing
 
     @property
     def exploration(self) -> float:
-        """The share of random actions: from 1 down to ``explore``."""
-        done = min(1.0, self.steps / self.options.explore_steps)
-        return 1.0 + done * (self.options.explore - 1.0)
+        """The share of random actions: from 1 down to ``explore``, at once if a step is enough."""
+        if self.options.of_preset("explore_steps") == 1:
+            return float(self.options.of_preset("explore"))
+        done = min(1.0, self.steps / self.options.of_preset("explore_steps"))
+        return float(1.0 + done * (self.options.of_preset("explore") - 1.0))
 
     def play(self, instances: IntArray | None = None) -> tuple[FloatArray, IntArray]:
         """Play a batch of episodes and remember it; the first one does not explore.
@@ -87,7 +118,7 @@ class Learner:
         tuple
             What each episode cost, ``(rows,)``, and its plan, ``(rows, n_steps)``.
         """
-        episodes, rows, n = self.episodes, self.options.rows, self.episodes.n_steps
+        episodes, rows, n = self.episodes, self.rows, self.episodes.n_steps
         batch = episodes.begin(rows, instances)
         states = np.zeros((rows, n + 1, batch.states.shape[1]), dtype=batch.states.dtype)
         costs, rest = np.zeros((rows, n)), np.zeros((rows, n))
@@ -96,7 +127,7 @@ class Learner:
         for k in range(n):
             states[:, k] = batch.states
             masks = episodes.masks(k, batch.states) if episodes.is_masked else None
-            q = self.online.values(episodes.features(k, batch.states))
+            q = self.values(self.online, k, batch.states)
             actions = best_actions(q, masks)
             random = np.flatnonzero(self.rng.random(rows) < share)
             if random.size:
@@ -130,7 +161,7 @@ class Learner:
         total = 0.0
         for k in range(self.episodes.n_steps):
             masks = self.episodes.masks(k, batch.states) if self.episodes.is_masked else None
-            q = self.online.values(self.episodes.features(k, batch.states))
+            q = self.values(self.online, k, batch.states)
             total += float(self.episodes.advance(batch, best_actions(q, masks))[0])
         return total, batch.servers[0]
 
@@ -155,10 +186,14 @@ class Learner:
         memory, weights = self.memory, sample.weights
         if not isinstance(weights, float):
             weights = weights.astype(np.float32)
-        features = self.episodes.features(sample.steps, memory.states[sample.slots, sample.steps])
+        states = memory.states[sample.slots, sample.steps]
+        actions = memory.actions[sample.slots, sample.steps]
+        if self.prior:
+            known = self._known(sample.steps, states)
+            targets -= known[np.arange(len(actions)), actions]
         errors = self.online.learn(
-            features,
-            memory.actions[sample.slots, sample.steps],
+            self.episodes.features(sample.steps, states),
+            actions,
             targets,
             weights,
             self.rate,
@@ -183,10 +218,11 @@ class Learner:
             reward = self.rewards.of(at, states, memory.costs[slots, at], memory.rest[slots, at])
             value += np.where(steps + i < n, self.discount**i * reward, 0.0)
         after = memory.states[slots, stop]
-        features = self.episodes.features(stop, after)
         masks = self.episodes.masks(stop, after) if self.episodes.is_masked else None
-        next_values = self.target.values(features)
-        chooser = self.online.values(features) if self.switches.double else next_values
+        next_values = self.values(self.target, stop, after)
+        chooser = next_values
+        if self.switches.double:
+            chooser = self.values(self.online, stop, after)
         best = next_values[np.arange(stop.size), best_actions(chooser, masks)]
         ends = stop == n
         goes_on = ends if self.options.variant == "published" else ~ends

@@ -28,7 +28,8 @@ LEARNERS = {
     "ddpqn": Switches(True, True, True),
 }
 
-#: What options that are None stand for.
+#: What options that are None stand for: ``"long"`` is for episodes of fifty steps and more, where
+#: layers of all tasks depend on each other (balance, pools); ``"paper"`` for the published numbers.
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {
         "discount": 1.0,
@@ -36,7 +37,23 @@ PRESETS: dict[str, dict[str, Any]] = {
         "batch": 128,
         "memory": 8192,
         "steps_per_update": 8,
+        "explore": 0.1,
+        "explore_steps": 4000,
         "clip": True,
+        "rows": 64,
+        "prior": False,
+    },
+    "long": {
+        "discount": 0.8,
+        "learning_rate": 1e-3,
+        "batch": 128,
+        "memory": 32_768,
+        "steps_per_update": 8,
+        "explore": 0.02,
+        "explore_steps": 1,
+        "clip": True,
+        "rows": 16,
+        "prior": True,
     },
     "paper": {
         "discount": 0.8,
@@ -44,7 +61,11 @@ PRESETS: dict[str, dict[str, Any]] = {
         "batch": 256,
         "memory": 20_000,
         "steps_per_update": 1,
+        "explore": 0.1,
+        "explore_steps": 4000,
         "clip": False,
+        "rows": 64,
+        "prior": False,
     },
 }
 
@@ -66,9 +87,10 @@ class DeepQOptions(Options):
     memory: int | None = option(None, "transitions that are remembered", low=1)
     steps_per_update: int | None = option(None, "transitions made between two updates", low=1)
     clip: bool | None = option(None, "whether costs no good plan can have are cut (exact)")
-    rows: int = option(64, "episodes side by side", low=2)
-    explore: float = option(0.1, "share of random actions in the end", low=0, high=1)
-    explore_steps: int = option(4000, "transitions until exploration has fallen to it", low=1)
+    prior: bool | None = option(None, "whether the network adds to what a step is known to cost")
+    rows: int | None = option(None, "episodes side by side", low=2)
+    explore: float | None = option(None, "share of random actions in the end", low=0, high=1)
+    explore_steps: int | None = option(None, "transitions until exploration is so low", low=1)
     warm: int = option(1000, "transitions before learning starts; at least a batch", low=1)
     target_every: int = option(100, "updates between two copies to the target net", low=1)
     exponent: float = option(0.6, "of priorities", low=0)

@@ -61,7 +61,7 @@ class Policy:
             q = self.network.values(episodes.features(k, batch.states))
             masks = episodes.masks(k, batch.states)
             episodes.advance(batch, np.where(masks, q, -np.inf).argmax(axis=1))
-        return batch.servers[0]
+        return np.asarray(batch.servers[0])
 
     def __call__(self, problem: OffloadingProblem, run: Run) -> None:
         """Offer the plan of the rollout."""
@@ -150,16 +150,18 @@ def learn_policy(
     rng = np.random.default_rng(seed)
     rewards = Rewards(episodes.least_costs, bool(chosen.of_preset("clip")))
     rewards.know(np.array([myopic(PairEpisodes([p]))[0] for p in problems]))
-    rewards.scale = scales(episodes, rewards, chosen.rows, rng)
+    rewards.scale = scales(
+        episodes, rewards, int(chosen.of_preset("rows")), bool(chosen.of_preset("prior")), rng
+    )
     taught = Learner(episodes, rewards, LEARNERS[learner], chosen, rng)
     began, best, kept = time.perf_counter(), np.inf, taught.online.net.parameters.copy()
     last_tried = -np.inf
     while taught.steps < chosen.max_steps and time.perf_counter() - began < time_limit:
         before = taught.steps
-        taught.play(rng.integers(0, len(problems), chosen.rows))
+        taught.play(rng.integers(0, len(problems), taught.rows))
         for _ in range(taught.due(before)):
             taught.learn()
-        if taught.steps - last_tried >= 20 * chosen.rows * episodes.n_steps:
+        if taught.steps - last_tried >= 20 * taught.rows * episodes.n_steps:
             last_tried, score = taught.steps, _score(taught, rewards)
             if score < best:
                 best, kept = score, taught.online.net.parameters.copy()

@@ -61,20 +61,34 @@ class Rewards:
         cost = np.minimum(costs, self.limits[which, steps]) - self.least[which, steps]
         return np.asarray(-(cost + rest) / self.scale[which])
 
+    def of_all(
+        self, steps: IntArray, states: npt.NDArray[Any], costs: FloatArray, rest: FloatArray
+    ) -> FloatArray:
+        """Return the rewards of all servers, costs and rest ``(n, n_servers)``."""
+        which = states[:, 0].astype(np.int64) if len(self.scale) > 1 else np.zeros(1, np.int64)
+        limits, least = self.limits[which, steps, None], self.least[which, steps, None]
+        return np.asarray(-(np.minimum(costs, limits) - least + rest) / self.scale[which, None])
+
 
 def scales(
-    episodes: Episodes, rewards: Rewards, rows: int, rng: np.random.Generator
+    episodes: Episodes, rewards: Rewards, rows: int, gaps: bool, rng: np.random.Generator
 ) -> FloatArray:
     """Return the standard deviation of the costs that rewards are made of, of each instance.
 
-    Over all states and actions where costs are tables, else over ``rows`` random episodes.
+    Over all states and actions where costs are tables, else over ``rows`` random episodes. With
+    ``gaps`` the median over states of how far the median action is from the best: what tells
+    actions apart.
     """
     if isinstance(episodes, PairEpisodes):
         spread = []
         for i, index in enumerate(episodes.table_index):
             costs = np.minimum(episodes.tables[index], rewards.limits[i][:, None, None])
             above = costs - rewards.least[i][:, None, None]
-            spread.append(float(above[np.isfinite(above)].std()))
+            if gaps:
+                of_state = np.median(above, axis=2) - above.min(axis=2)
+                spread.append(float(np.median(of_state[np.isfinite(of_state)])))
+            else:
+                spread.append(float(above[np.isfinite(above)].std()))
         return np.maximum(spread, TINY)
     batch, costs = episodes.begin(rows), []
     for k in range(episodes.n_steps):

@@ -75,7 +75,9 @@ def train(problem: OffloadingProblem, name: str, options: DeepQOptions, run: Run
         offer_code(problem, run, problem.encode(run.start))
     rewards = Rewards(episodes.least_costs, bool(options.of_preset("clip")))
     rewards.know(np.array([value]))
-    rewards.scale = scales(episodes, rewards, options.rows, run.rng)
+    rewards.scale = scales(
+        episodes, rewards, int(options.of_preset("rows")), bool(options.of_preset("prior")), run.rng
+    )
     learner = Learner(episodes, rewards, LEARNERS[name], options, run.rng)
     curve: list[tuple[float, ...]] = []
     best, written = np.inf, 0
@@ -85,7 +87,7 @@ def train(problem: OffloadingProblem, name: str, options: DeepQOptions, run: Run
         offer_code(problem, run, state.plan)
     whole = True
     while whole and not run.done() and learner.steps < options.max_steps:
-        if run.evaluations_left < options.rows:
+        if run.evaluations_left < learner.rows:
             run.stop("evaluations")
             break
         before = learner.steps
@@ -94,9 +96,9 @@ def train(problem: OffloadingProblem, name: str, options: DeepQOptions, run: Run
         if values[k] < best:
             best = float(values[k])
             rewards.know(values[[k]])
-            offer_code(problem, run, plans[k], options.rows)
+            offer_code(problem, run, plans[k], learner.rows)
         else:
-            run.count(options.rows)
+            run.count(learner.rows)
         whole, best = _learn(problem, learner, learner.due(before), best, curve, run)
         due = learner.steps - written >= options.checkpoint_steps
         if options.checkpoint is not None and whole and (due or learner.steps >= options.max_steps):

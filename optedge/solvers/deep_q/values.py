@@ -46,6 +46,10 @@ class QNetwork:
         self._heads: Values = joined.astype(dtype)
         self.adam = Adam(self.net.parameters.size, dtype=dtype)
 
+    def forget(self) -> None:
+        """Set Q to 0 everywhere."""
+        self.net.last_layer[:] = 0.0
+
     def values(self, features: Values) -> Values:
         """Return Q, ``(rows, n_actions)``."""
         return self._joined(self.net.forward(features)[-1])
