@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from optedge.formulations.cut import CutProblem, bandwidth_curve
     from optedge.formulations.makespan import MakespanProblem
     from optedge.formulations.offloading import OffloadingProblem, Schedule, Weighting
+    from optedge.formulations.offloading.decisions import discount_bias
     from optedge.formulations.split import SplitProblem
+    from optedge.solvers.deep_q.policy import Policy, learn_policy
     from optedge.solvers.front import solve
     from optedge.solvers.registry import Options, list_solvers, option, register
     from optedge.solvers.result import Result, SolverError, Status
@@ -45,6 +47,7 @@ _HOME = {
     "MakespanProblem": "formulations.makespan",
     "OffloadingProblem": "formulations.offloading",
     "Options": "solvers.registry",
+    "Policy": "solvers.deep_q.policy",
     "Problem": "formulations.base",
     "Result": "solvers.result",
     "Run": "solvers.run",
@@ -59,6 +62,8 @@ _HOME = {
     "bandwidth_curve": "formulations.cut",
     "best_ratio": "formulations.accuracy",
     "compare": "study",
+    "discount_bias": "formulations.offloading.decisions",
+    "learn_policy": "solvers.deep_q.policy",
     "list_solvers": "solvers.registry",
     "load": "files",
     "option": "solvers.registry",
@@ -81,6 +86,7 @@ __all__ = [
     "MakespanProblem",
     "OffloadingProblem",
     "Options",
+    "Policy",
     "Problem",
     "Result",
     "Run",
@@ -95,6 +101,8 @@ __all__ = [
     "bandwidth_curve",
     "best_ratio",
     "compare",
+    "discount_bias",
+    "learn_policy",
     "list_solvers",
     "load",
     "networks",

@@ -13,7 +13,8 @@ from test_weighting import SC, e3, four_subtasks, weighted
 
 import optedge as oe
 from optedge.formulations.offloading import OffloadingProblem, decisions
-from optedge.formulations.offloading.episodes import PairEpisodes
+from optedge.formulations.offloading.episodes import Batch, PairEpisodes, myopic
+from optedge.formulations.offloading.prefixes import PrefixEpisodes
 
 INF = np.inf
 
@@ -170,12 +171,24 @@ def plain_features(p, servers, *, networks=1):
     if networks > 1:
         seen += [float(bool(left) and tasks[k] == i) for i in range(networks)]
     if p.weights is not None and p.weights.xi > 0:
-        counts = [list(servers).count(s) for s in range(m)]
-        for s in range(m):
-            of_tier = [counts[t] for t in range(m) if p.tiers[t] == p.tiers[s]]
-            above = counts[s] - min(of_tier)
-            seen.append(above / (above + 2) if p.tiers[s] > 0 else 0.0)
+        offsets, changes = zip(*(plain_evenness(p, servers, s) for s in range(m)), strict=True)
+        seen += [*offsets, *changes]
     return seen
+
+
+def plain_evenness(p, servers, s):
+    """Return o / (o + 2), and how one more layer on s changes Z from its least to its largest."""
+    tier = [t for t in range(p.n_servers) if p.tiers[t] == p.tiers[s] > 0]
+    counts = {t: list(servers).count(t) for t in tier}
+    if not tier:
+        return 0.0, 0.5
+    above = counts[s] - min(counts.values())
+    now, then = (
+        sum(abs(c[a] - c[b]) for a, b in itertools.combinations(tier, 2))
+        for c in (counts, {**counts, s: counts[s] + 1})
+    )
+    others = len(tier) - 1
+    return above / (above + 2), 0.5 + (0.5 * (then - now) / others if others else 0.0)
 
 
 def test_features_of_the_third_example():
@@ -202,7 +215,7 @@ def test_features_of_two_networks(xi):
     """Two tasks of different length: zeros behind the shorter, steps left, which network, Z."""
     p = two_kinds(weights=oe.Weighting(xi=xi))
     episodes, rng = PairEpisodes([p]), np.random.default_rng(5)
-    assert episodes.n_features == 4 + 6 + 1 + 1 + 2 + 4 * (xi > 0)
+    assert episodes.n_features == 4 + 6 + 1 + 1 + 2 + 2 * 4 * (xi > 0)
     plans, seen, _ = allowed_plans(episodes, rng, 8)
     for r, k in itertools.product(range(8), range(p.n_subtasks + 1)):
         assert seen[k, r] == pytest.approx(plain_features(p, plans[r, :k].tolist(), networks=2))
@@ -215,12 +228,12 @@ def test_offsets_tell_counts_apart():
     seen = set()
     for plan in ((1, 1, 1, 1), (1, 1, 2, 1), (2, 1, 1, 1), (1, 2, 2, 1), (3, 3, 3, 1)):
         batch, _ = rollout(episodes, [plan])
-        seen.add(tuple(np.round(episodes.features(4, batch.states)[0, -4:], 6)))
-    offset = {d: d / (d + 2) for d in range(5)}
-    assert seen == {
-        tuple(np.round(np.float32([0, offset[a], offset[b], 0]), 6))
-        for a, b in ((4, 0), (2, 0), (0, 0), (1, 0))
-    }
+        seen.add(tuple(np.round(episodes.features(4, batch.states)[0, -8:], 6)))
+    expected = set()
+    for a, b in ((4, 0), (2, 0), (0, 0), (1, 0)):
+        row = [0, a / (a + 2), b / (b + 2), 0, 0.5, 1.0, 1.0 if a == b else 0.0, 0.5]
+        expected.add(tuple(np.round(np.float32(row), 6)))
+    assert seen == expected
 
 
 @pytest.mark.parametrize("seed", seeds(20, 4))
@@ -322,3 +335,77 @@ def test_refusals(make, words):
     """What does not fit is named."""
     with pytest.raises(ValueError, match=words):
         PairEpisodes(make())
+
+
+# -------------------------------------------------------------------- dead ends, the myopic plan
+
+
+def test_no_server_is_a_dead_end():
+    """With results due back home, no layer goes where the task could not be ended from."""
+    rates = np.full((4, 4), 5.0)
+    rates[2, [0, 1, 3]] = 0.0  # much gets to server 2 and nothing out of it
+    p = two_kinds(return_result=True).replace(rates_mb_s=rates)
+    for episodes in (PairEpisodes([p]), PrefixEpisodes(p.replace(pools=[1] * 4))):
+        assert episodes.is_masked
+        plans, _, may = allowed_plans(episodes, np.random.default_rng(1), 40)
+        assert not may[:-1, :, 2].any()
+        assert may[:-1, :, [0, 1, 3]].all()
+        assert np.isfinite(sum(rollout(episodes, plans)[1])).all()
+        assert np.isfinite(myopic(episodes)[0])
+
+
+def followed(p, episodes):
+    """Return the myopic plan by pricing whole plans: what the objective grows by, ties lowest."""
+    plan, spent = [], 0.0
+    for k in range(p.n_subtasks):
+        grown = np.full(p.n_servers, INF)
+        for s in range(p.n_servers):
+            batch = episodes.begin(1)
+            costs = [episodes.advance(batch, np.array([b]))[0] for b in plan]
+            if episodes.masks(k, batch.states)[0, s]:
+                grown[s] = sum(costs) + episodes.advance(batch, np.array([s]))[0] - spent
+        plan.append(int(np.argmin(np.round(grown, 12))))
+        spent += grown[plan[-1]]
+    return plan
+
+
+@pytest.mark.parametrize("kind", ["pairs", "prefixes"])
+@pytest.mark.parametrize("seed", seeds(20, 3))
+def test_myopic_plan(seed, kind):
+    """Its value is the objective of its plan, and each step is the least of all servers."""
+    pools = INF if kind == "pairs" else 1
+    p = weighted(seed, (3, 2), 5, pools=pools, order="fcfs", weights={"xi": 0.3})
+    episodes = PairEpisodes([p]) if kind == "pairs" else PrefixEpisodes(p)
+    value, plan = myopic(episodes)
+    assert plan.tolist() == followed(p, episodes)
+    assert value == pytest.approx(p.objective(plan), abs=1e-9)
+    r = oe.solve(p, "myopic", bound=False)
+    assert r.objective == pytest.approx(value, abs=1e-9)
+    assert r.solution.servers.tolist() == plan.tolist()
+
+
+def test_no_instance():
+    """Episodes need something to play."""
+    with pytest.raises(ValueError, match="problems must hold one instance or more"):
+        PairEpisodes([])
+
+
+@pytest.mark.parametrize("mode", ["running", "final"])
+@pytest.mark.parametrize("seed", seeds(20, 3))
+def test_what_is_known_of_a_step(seed, mode):
+    """Costs of pairs and balance of every server are what advance charges; so is standing Z."""
+    p = weighted(seed, (3, 2), 6, pools=INF, weights={"xi": 0.7, "z_mode": mode})
+    episodes, rng = PairEpisodes([p]), np.random.default_rng(seed)
+    batch = episodes.begin(1)
+    for k in range(p.n_subtasks):
+        states, servers = batch.states.copy(), batch.servers.copy()
+        pairs, rest, rise = episodes.known(np.array([k]), states)
+        before = episodes.standing(states)
+        may = episodes.masks(k, states)[0]
+        for s in np.flatnonzero(may):
+            tried = Batch(k, states.copy(), servers.copy(), np.zeros(1))
+            cost = episodes.advance(tried, np.array([s]))
+            assert cost == pytest.approx(pairs[0, s] + rest[0, s], abs=1e-12)
+            assert tried.rest == pytest.approx(rest[0, s], abs=1e-12)
+            assert episodes.standing(tried.states) == pytest.approx(before + rise[0, s], abs=1e-12)
+        episodes.advance(batch, np.array([rng.choice(np.flatnonzero(may))]))

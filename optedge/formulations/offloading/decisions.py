@@ -95,7 +95,8 @@ class Decisions:
             least = found[k + 1].min(axis=1)  # by the server that the next layer reads from
             if self.first[k + 1]:
                 least = np.full(self.n_servers, least[self.home[k + 1]])
-            found[k] += np.where(np.isfinite(least), discount * least, np.inf)
+            possible = np.isfinite(least)
+            found[k] += np.where(possible, discount * np.where(possible, least, 0.0), np.inf)
         return found
 
     def follow(self, q: FloatArray) -> IntArray:

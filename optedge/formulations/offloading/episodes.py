@@ -141,6 +141,8 @@ class PairEpisodes(Episodes):
 
     def __init__(self, problems: Sequence[OffloadingProblem], *, context: bool = False) -> None:
         made = [decisions.make(p) for p in problems]
+        if not made:
+            raise ValueError("problems must hold one instance or more.")
         first = made[0]
         for i, d in enumerate(made):
             same = np.array_equal(d.tiers, first.tiers) and d.running == first.running
@@ -160,8 +162,8 @@ class PairEpisodes(Episodes):
         )
         self._home = np.array([np.pad(d.home, w) for d, w in zip(made, pad, strict=True)])
         self._first = np.array([np.pad(d.first, w) for d, w in zip(made, pad, strict=True)])
-        self._may = _leads_on(made, self._tables, self._table_of)
-        self.is_masked = _is_masked(made, self._may, self._table_of)
+        self._may = leads_on(made, self._tables, self._table_of)
+        self.is_masked = some_left_out(made, self._may, self._table_of)
         self._seen = seen_of_networks(problems)
         self._context = _context(made, self._tables, offsets) if context else None
         self.n_features = self.n_servers + self._seen.shape[2]
@@ -228,7 +230,8 @@ class PairEpisodes(Episodes):
         if not self._counts_matter:
             none = np.zeros(pairs.shape)
             return pairs, none, none
-        change = np.asarray(self._balances[which, None] * self._evenness.changes(states[:, 2:]))
+        balance: FloatArray = self._balances[which, None]
+        change: FloatArray = balance * self._evenness.changes(states[:, 2:]).astype(np.float64)
         if not self._running:
             return pairs, change, np.zeros(pairs.shape)
         return pairs, np.asarray(self.standing(states)[:, None] + change), change
@@ -353,7 +356,7 @@ def _network(problem: OffloadingProblem, i: int) -> tuple[bytes, ...]:
     return problem.work_gcycles[a : a + size].tobytes(), _inputs(problem, i).tobytes()
 
 
-def _leads_on(made: Sequence[Decisions], tables: FloatArray, table_of: IntArray) -> BoolArray:
+def leads_on(made: Sequence[Decisions], tables: FloatArray, table_of: IntArray) -> BoolArray:
     """Return which servers may be chosen: those from which the task can be ended."""
     may = np.isfinite(tables)
     for d, index in zip(made, table_of, strict=True):
@@ -363,7 +366,7 @@ def _leads_on(made: Sequence[Decisions], tables: FloatArray, table_of: IntArray)
     return may
 
 
-def _is_masked(made: Sequence[Decisions], may: BoolArray, table_of: IntArray) -> bool:
+def some_left_out(made: Sequence[Decisions], may: BoolArray, table_of: IntArray) -> bool:
     """Tell whether a state that can be reached has a server that may not be chosen."""
     for d, index in zip(made, table_of, strict=True):
         for k in range(d.n_decisions):

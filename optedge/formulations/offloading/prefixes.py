@@ -29,7 +29,14 @@ import numpy.typing as npt
 
 from optedge.formulations.base import BoolArray, FloatArray, IntArray
 from optedge.formulations.offloading import blocks, decisions
-from optedge.formulations.offloading.episodes import Batch, Episodes, Features, seen_of_networks
+from optedge.formulations.offloading.episodes import (
+    Batch,
+    Episodes,
+    Features,
+    leads_on,
+    seen_of_networks,
+    some_left_out,
+)
 from optedge.formulations.offloading.evenness import Evenness
 from optedge.formulations.offloading.simulation import simulate
 from optedge.formulations.offloading.simulation_data import SimulationData, workspace
@@ -46,39 +53,53 @@ class PrefixEpisodes(Episodes):
     ----------
     problem
         Chains or graphs with one last layer, with or without pools and weights.
+    context
+        Whether every server is tried at every step, so that features hold what it costs at once
+        and :meth:`known` knows the waiting: a simulation a server.
 
     Raises
     ------
     ValueError
-        If a task has several last layers, or waiting counts in the coordination degree.
+        If a task has several last layers, if one that branches may use servers without a
+        connection, or if waiting counts in the coordination degree.
     """
 
-    def __init__(self, problem: OffloadingProblem) -> None:
+    def __init__(self, problem: OffloadingProblem, *, context: bool = False) -> None:
         if reason := why_not(problem):
             raise ValueError(reason)
         self.problem, self._weights = problem, problem.data.weights
         self.n_steps, self.n_servers = problem.n_subtasks, problem.n_servers
-        allowed, pace = problem.allowed, problem.seconds_per_mb
-        self.is_masked = not (allowed.all() and np.isfinite(pace).all())
         self._is_cut = _cut_vertices(problem)
         self._prefixes = [_prefix(problem, int(v) + 1) for v in np.flatnonzero(self._is_cut)]
         self._prefix_of = np.cumsum(self._is_cut) - 1
         self._edge_of = {(u, v): e for e, (u, v) in enumerate(problem.edges.tolist())}
         self._evenness = Evenness(problem.tiers)
         self._seen = seen_of_networks([problem])[0]
-        self._pace = float(np.median(problem.seconds[allowed]))
+        self._pace = float(np.median(problem.seconds[problem.allowed]))
         self._pooled = np.isfinite(problem.pools)
         self._chains = problem.is_chains
         self._decisions = decisions.make(problem) if self._chains else None
+        self.is_masked = not problem.allowed.all()
+        if self._decisions is not None:
+            made, index = [self._decisions], self._decisions.table_of[None]
+            self._may = leads_on(made, self._decisions.tables, index)
+            self.is_masked = some_left_out(made, self._may, index)
         widths = (
             self.n_servers,
             self._seen.shape[1],
             self._evenness.width * (self._weights.balance > 0),
             self.n_servers * bool(self._pooled.any()),
             (self.n_servers + 2) * (not self._chains),
+            self.n_servers * context,
         )
+        self._context = context
         self._ends = np.cumsum(widths)
         self.n_features = int(self._ends[-1])
+        # A state holds what is seen, what is allowed, what each server costs at once (pairs and
+        # the rest), layers by server, flow times and Z.
+        m, d = self.n_servers, self.n_features
+        self._mask, self._pairs, self._rest = (slice(d + k * m, d + (k + 1) * m) for k in range(3))
+        self._counts, self._width = slice(d + 3 * m, d + 4 * m), d + 4 * m + 2
 
     @property
     def least_costs(self) -> FloatArray:
@@ -98,8 +119,7 @@ class PrefixEpisodes(Episodes):
     def begin(self, rows: int, instances: IntArray | None = None) -> Batch:
         """Return so many new episodes; there is one instance."""
         servers = np.zeros((rows, self.n_steps), dtype=np.int64)
-        width = self.n_features + 2 * self.n_servers + 2
-        batch = Batch(0, np.zeros((rows, width)), servers, np.zeros(rows))
+        batch = Batch(0, np.zeros((rows, self._width)), servers, np.zeros(rows))
         self._look(batch)
         return batch
 
@@ -107,12 +127,12 @@ class PrefixEpisodes(Episodes):
         """Place the next layer of each episode, in place; return what it costs, ``(rows,)``."""
         k, w, states = batch.step, self._weights, batch.states
         before, apart = states[:, -2].copy(), states[:, -1].copy()
-        counts = states[:, -2 - self.n_servers : -2].astype(np.int64)
+        counts = states[:, self._counts].astype(np.int64)
         batch.servers[:, k] = actions
         batch.step = k + 1
         if w.balance > 0:
             change = self._evenness.add(counts, actions)
-            states[:, -2 - self.n_servers : -2] = counts
+            states[:, self._counts] = counts
             states[:, -1] += change
         self._look(batch)
         seconds, spent = self._of_pairs(k, batch.servers)
@@ -165,7 +185,7 @@ class PrefixEpisodes(Episodes):
         states[np.arange(len(states)), at] = 1.0
         states[:, ends[0] : ends[1]] = self._seen[k]
         if self._weights.balance > 0:
-            counts = states[:, -2 - m : -2].astype(np.int64)
+            counts = states[:, self._counts].astype(np.int64)
             states[:, ends[1] : ends[2]] = self._evenness.seen(counts)
         backlog = np.zeros((len(states), m))
         if k > 0 and (self._is_cut[k - 1] or ends[3] > ends[2]):
@@ -178,12 +198,39 @@ class PrefixEpisodes(Episodes):
             states[:, ends[2] : ends[3]] = backlog / (backlog + self._pace)
         if not self._chains:
             self._look_inside(batch, k)
-        mask = states[:, self.n_features : self.n_features + m]
+        mask = states[:, self._mask]
         mask[:] = 1.0
         if k < self.n_steps and self.is_masked:
             mask[:] = p.allowed[k]
-            for u in p.predecessors[k]:
-                mask *= np.isfinite(p.seconds_per_mb[batch.servers[:, u]])
+            if self._decisions is not None:
+                mask[:] = self._may[self._decisions.table_of[k], at]
+        if self._context:
+            self._look_ahead(batch, k)
+
+    def _look_ahead(self, batch: Batch, k: int) -> None:
+        """Write what each server costs at step ``k``, and show it."""
+        states, w = batch.states, self._weights
+        shown = states[:, self._ends[4] : self._ends[5]]
+        shown[:] = 0.0
+        if k == self.n_steps:
+            return
+        flows = np.repeat(states[:, [-2]], self.n_servers, axis=1)
+        if self._is_cut[k]:
+            flows = try_all(self._prefixes[self._prefix_of[k]].data, batch.servers)
+        servers = batch.servers.copy()
+        for s in range(self.n_servers):
+            servers[:, k] = s
+            seconds, spent = self._of_pairs(k, servers)
+            back = self._way_back(k, servers[:, k])
+            states[:, self._pairs.start + s] = spent + w.per_second * (seconds + back)
+            waits = w.per_second * (flows[:, s] - states[:, -2] - seconds)
+            states[:, self._rest.start + s] = waits
+        cost = states[:, self._pairs] + states[:, self._rest]
+        cost = np.where(states[:, self._mask] > 0, cost, np.inf)
+        above = cost - cost.min(axis=1)[:, None]
+        pace = w.per_second * self._pace or 1.0
+        with np.errstate(invalid="ignore"):
+            shown[:] = np.nan_to_num(above / (above + pace), nan=1.0)
 
     def _look_inside(self, batch: Batch, k: int) -> None:
         """Write what is seen of the module that layer ``k`` belongs to."""
@@ -210,19 +257,19 @@ class PrefixEpisodes(Episodes):
     def known(
         self, steps: IntArray, states: npt.NDArray[Any]
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Return what each server costs at once without waiting; of graphs the balance alone."""
+        """Return what each server costs at once; without ``context`` no waiting, no graphs."""
         m, w = self.n_servers, self._weights
-        pairs = np.zeros((len(states), m))
-        if self._decisions is not None:
+        pairs, rest = states[:, self._pairs], states[:, self._rest]
+        if self._decisions is not None and not self._context:
             at = states[:, :m].argmax(axis=1)
             pairs = self._decisions.tables[self._decisions.table_of[steps], at]
         if w.balance == 0:
-            return pairs, np.zeros(pairs.shape), np.zeros(pairs.shape)
-        counts = states[:, -2 - m : -2].astype(np.int64)
+            return pairs, rest, np.zeros(pairs.shape)
+        counts = states[:, self._counts].astype(np.int64)
         change = np.asarray(w.balance * self._evenness.changes(counts))
         if not w.running:
-            return pairs, change, np.zeros(pairs.shape)
-        return pairs, np.asarray(self.standing(states)[:, None] + change), change
+            return pairs, rest + change, np.zeros(pairs.shape)
+        return pairs, np.asarray(rest + self.standing(states)[:, None] + change), change
 
     def standing(self, states: npt.NDArray[Any]) -> FloatArray:
         """Return what the balance of states costs at every step that leaves it so, ``(rows,)``."""
@@ -234,7 +281,7 @@ class PrefixEpisodes(Episodes):
 
     def masks(self, steps: int | IntArray, states: npt.NDArray[Any]) -> BoolArray:
         """Return which servers may be chosen, ``(rows, n_servers)``; all at the end."""
-        return np.asarray(states[:, self.n_features : self.n_features + self.n_servers] > 0)
+        return np.asarray(states[:, self._mask] > 0)
 
 
 def why_not(problem: OffloadingProblem) -> str | None:
@@ -244,6 +291,20 @@ def why_not(problem: OffloadingProblem) -> str | None:
         return f"task {int(np.argmax(ends > 1))} ends in several layers; episodes need one."
     if not problem.is_pairwise:
         return "waiting counts in the coordination (h_wait): steps have no cost of their own."
+    return None if problem.is_chains else _unconnected(problem)
+
+
+def _unconnected(problem: OffloadingProblem) -> str | None:
+    """Say which servers two layers of a task may not use together; None if there are none.
+
+    Branches placed apart on such servers could never meet.
+    """
+    for i, a in enumerate(problem.first.tolist()):
+        used = np.flatnonzero(problem.allowed[a : a + problem.sizes[i]].any(axis=0))
+        cut = np.argwhere(np.isinf(problem.seconds_per_mb[np.ix_(used, used)]))
+        if cut.size:
+            s, t = used[cut[0]].tolist()
+            return f"task {i} branches and nothing gets from server {s} to {t}: episodes may stall."
     return None
 
 
@@ -306,4 +367,31 @@ def look_back(
             left = begin + data.seconds[v, plan[v]] - max(begin, now)
             if left > 0.0:
                 backlog[r, plan[v]] += left
+    return flows
+
+
+@kernel
+def try_all(data: SimulationData, servers: IntArray) -> FloatArray:
+    """Return the sums of flow times with the prefix's last layer on each server.
+
+    Parameters
+    ----------
+    data
+        Of the prefix.
+    servers
+        Plans of all layers, ``(rows, n_steps)``; of the last layer's no notice is taken.
+
+    Returns
+    -------
+    ndarray
+        Seconds, ``(rows, n_servers)``.
+    """
+    work = workspace(data)
+    n, m = data.seconds.shape
+    flows = np.zeros((len(servers), m))
+    for r in range(len(servers)):
+        plan = servers[r, :n].copy()
+        for s in range(m):
+            plan[n - 1] = s
+            flows[r, s] = simulate(data, plan, work)
     return flows

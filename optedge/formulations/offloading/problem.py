@@ -567,10 +567,21 @@ class OffloadingProblem(Problem):
     # ---- evaluation
 
     def schedule(self, x: Schedule | npt.ArrayLike) -> Schedule:
-        """Return the schedule that an assignment means; a schedule is returned as it is."""
+        """Return the schedule that an assignment means; a schedule is returned as it is.
+
+        Raises
+        ------
+        ValueError
+            If an assignment has another shape, or names a server that does not exist.
+        """
         if isinstance(x, Schedule):
             return x
-        return Schedule(np.asarray(x), simulation.starts(self, np.asarray(x)))
+        servers = np.asarray(x)
+        if servers.shape != (self.n_subtasks,):
+            raise ValueError(f"servers must have shape ({self.n_subtasks},), got {servers.shape}.")
+        if not ((servers >= 0) & (servers < self.n_servers)).all():
+            raise ValueError(f"servers must be 0 to {self.n_servers - 1}.")
+        return Schedule(servers, simulation.starts(self, servers))
 
     def flows(self, x: Schedule | npt.ArrayLike) -> FloatArray:
         """Return the flow time of each task in seconds, ``(n_tasks,)``."""

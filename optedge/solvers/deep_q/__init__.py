@@ -28,8 +28,10 @@ What the published algorithm 1 and its text say otherwise:
 
 ``variant="published"`` keeps those that can be run: the inverted end, no importance weights, no
 priority for zero errors. ``preset="paper"`` takes the published numbers (discount 0.8, learning
-rate 1e-3, batch 256, target copied every 100 updates, one update a transition, no clipping). Our
-default discounts nothing, as the objective does not: see
+rate 1e-3, batch 256, target copied every 100 updates, one update a transition, no clipping). With
+``prior`` the network learns what is to be added to the reward that is known at once (costs of
+pairs, balance, simulated waiting); ``preset="long"`` has it, for many tasks that depend on each
+other, whose episodes are too long to learn from nothing. Our default discounts nothing, as the objective does not: see
 :func:`~optedge.formulations.offloading.decisions.discount_bias` for what 0.8 costs. Departures of
 both: Adam in place of a bare gradient; the state (``episodes``); rewards above the least cost of
 their step, scaled and clipped without moving the optimum (``rewards``); many episodes side by side.
@@ -43,6 +45,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from threadpoolctl import threadpool_limits
+
 from optedge.formulations.offloading import OffloadingProblem
 from optedge.solvers.deep_q.options import LEARNERS, DeepQOptions
 from optedge.solvers.deep_q.training import train, unfit
@@ -54,7 +58,8 @@ def _learner(name: str) -> Callable[[OffloadingProblem, DeepQOptions, Run], None
     """Return the solver function of one learner, known to its module by a name of its own."""
 
     def learn(problem: OffloadingProblem, options: DeepQOptions, run: Run) -> None:
-        train(problem, name, options, run)
+        with threadpool_limits(run.threads):  # networks so small lose by more
+            train(problem, name, options, run)
 
     on = [word for word, there in LEARNERS[name]._asdict().items() if there]
     learn.__name__ = learn.__qualname__ = name.replace("-", "_")

@@ -10,6 +10,7 @@ import io
 import json
 import os
 import zipfile
+import zlib
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +26,11 @@ from optedge.solvers.run import Run
 VERSION = 1
 #: Options that may differ when learning goes on.
 FREE = ("checkpoint", "checkpoint_steps", "resume")
+#: What reading a file raises that is no archive of arrays, or half of one.
+BROKEN = (
+    *(ValueError, TypeError, OSError, EOFError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 
 
 class State(NamedTuple):
@@ -84,7 +90,7 @@ def read(
         If the file is no checkpoint, is of another version, problem, solver or other options, or
         has arrays of another shape. The sentence says which.
     """
-    arrays = _load(path)
+    arrays = read_arrays(path, "checkpoint")
     head = _head(path, arrays)
     for field, here in (("version", VERSION), ("solver", name), ("problem", problem.key)):
         if head.get(field) != here:
@@ -100,9 +106,8 @@ def read(
             raise ValueError(f"{path}: array {field!r} must have shape {target.shape}.")
         target[...] = kept
     memory = learner.memory
-    if memory.sums is not None:
-        held = np.arange(memory.size * memory.n_steps)
-        memory.sums.set(held, arrays["priorities"][held])
+    if memory.sums is not None:  # a tree has sums beside its entries
+        memory.sums.set(np.arange(arrays["priorities"].size), arrays["priorities"])
     try:
         learner.rng.bit_generator.state = head["generator"]
         learner.steps, learner.updates = int(head["steps"]), int(head["updates"])
@@ -140,13 +145,20 @@ def _fixed(options: DeepQOptions) -> dict[str, Any]:
     return {k: v for k, v in dataclasses.asdict(options).items() if k not in FREE}
 
 
-def _load(path: str | os.PathLike[str]) -> dict[str, npt.NDArray[Any]]:
+def read_arrays(path: str | os.PathLike[str], kind: str) -> dict[str, npt.NDArray[Any]]:
+    """Return the arrays of an ``.npz`` file by name.
+
+    Raises
+    ------
+    ValueError
+        If it is no such file, or holds objects. The sentence says that it is no ``kind``.
+    """
     data = disk.read_limited(path)
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
-    except (ValueError, OSError, KeyError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path}: not a checkpoint ({error}).") from None
+    except BROKEN as error:
+        raise ValueError(f"{path}: not a {kind} ({error}).") from None
 
 
 def _head(path: str | os.PathLike[str], arrays: dict[str, npt.NDArray[Any]]) -> dict[str, Any]:

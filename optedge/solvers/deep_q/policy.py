@@ -6,11 +6,12 @@ It sees of a state what each server costs now and for the rest of the task (``co
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import io
 import json
 import os
 import time
-import zipfile
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -21,6 +22,7 @@ from optedge.formulations.base import IntArray
 from optedge.formulations.offloading import OffloadingProblem
 from optedge.formulations.offloading.episodes import PairEpisodes, myopic
 from optedge.solvers.code import offer_code
+from optedge.solvers.deep_q.checkpoint import read_arrays
 from optedge.solvers.deep_q.learner import Learner
 from optedge.solvers.deep_q.options import LEARNERS, DeepQOptions
 from optedge.solvers.deep_q.rewards import Rewards, scales
@@ -39,7 +41,9 @@ class Policy:
 
     def __init__(self, network: QNetwork, layout: dict[str, Any]) -> None:
         self.network, self.layout = network, layout
-        self.__name__ = "policy"
+        # Two policies in one study must not be taken for each other.
+        digest = hashlib.sha256(network.net.parameters.tobytes()).hexdigest()
+        self.__name__ = f"policy-{digest[:8]}"
 
     def plan(self, problem: OffloadingProblem) -> IntArray:
         """Return the servers of its rollout, ``(n_subtasks,)``.
@@ -85,10 +89,9 @@ class Policy:
         ValueError
             If the file is no policy or of another version.
         """
+        arrays = read_arrays(path, "policy")
         try:
-            with np.load(io.BytesIO(disk.read_limited(path)), allow_pickle=False) as file:
-                head = json.loads(file["head"].tobytes())
-                parameters = file["parameters"]
+            head, parameters = json.loads(arrays["head"].tobytes()), arrays["parameters"]
             if head.pop("version") != VERSION:
                 raise ValueError("another version")
             sizes, dueling = head.pop("sizes"), bool(head.pop("dueling"))
@@ -96,9 +99,11 @@ class Policy:
             network = QNetwork(*shape, dueling, np.random.default_rng(0))
             if parameters.shape != network.net.parameters.shape:
                 raise ValueError("another number of parameters")
-        except (ValueError, KeyError, TypeError, OSError, zipfile.BadZipFile) as error:
+            network.net.parameters[:] = parameters
+            if not np.isfinite(network.net.parameters).all():
+                raise ValueError("parameters are not finite")
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
             raise ValueError(f"{path}: not a policy ({error}).") from None
-        network.net.parameters[:] = parameters
         return cls(network, head)
 
 
@@ -124,7 +129,7 @@ def learn_policy(
     time_limit
         Seconds; the option ``max_steps`` ends it too, and then the result is the same every time.
     **options
-        Those of the learner.
+        Those of the learner but ``prior``, ``wait``, ``checkpoint`` and ``resume``.
 
     Returns
     -------
@@ -134,7 +139,8 @@ def learn_policy(
     Raises
     ------
     ValueError
-        If there is no such learner, or the instances do not fit together.
+        If there is no such learner, an option is not for policies, or the instances do not fit
+        together: all tasks must be of one network.
     TypeError
         If there is no such option.
     """
@@ -143,10 +149,14 @@ def learn_policy(
     unknown = sorted(set(options) - set(DeepQOptions.__dataclass_fields__))
     if unknown:
         raise TypeError(f"{learner} has no option {unknown[0]!r}.")
-    chosen = DeepQOptions(**options)
+    for field in ("prior", "wait", "checkpoint", "resume"):
+        if options.get(field) not in (None, False):
+            raise ValueError(f"option {field} is not for policies.")
+    chosen = dataclasses.replace(DeepQOptions(**options), prior=False)
     episodes = PairEpisodes(problems, context=True)
-    if (episodes.lengths != episodes.n_steps).any():
-        raise ValueError("instances must have equally many layers to be learnt side by side.")
+    for i, p in enumerate(problems):
+        if _layout(PairEpisodes([p], context=True)) != _layout(episodes):
+            raise ValueError(f"instance {i}: a policy needs tasks of one network, equally many.")
     rng = np.random.default_rng(seed)
     rewards = Rewards(episodes.least_costs, bool(chosen.of_preset("clip")))
     rewards.know(np.array([myopic(PairEpisodes([p]))[0] for p in problems]))

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from optedge.formulations.base import FloatArray, IntArray
 from optedge.formulations.offloading.episodes import Episodes, PairEpisodes
 
+FOLLOWING = 0.9  # share of steps that follow the least known cost
 TINY = 1e-12  # a spread of rewards below this is none
 
 
@@ -84,16 +85,31 @@ def scales(
         for i, index in enumerate(episodes.table_index):
             costs = np.minimum(episodes.tables[index], rewards.limits[i][:, None, None])
             above = costs - rewards.least[i][:, None, None]
+            found = 0.0
             if gaps:
-                of_state = np.median(above, axis=2) - above.min(axis=2)
-                spread.append(float(np.median(of_state[np.isfinite(of_state)])))
-            else:
-                spread.append(float(above[np.isfinite(above)].std()))
-        return np.maximum(spread, TINY)
-    batch, costs = episodes.begin(rows), []
+                states = above[np.isfinite(above.min(axis=2))]
+                of_state = np.median(states, axis=1) - states.min(axis=1)
+                found = float(np.median(of_state[np.isfinite(of_state)]))
+            if found <= TINY:  # of many equal servers the median is the best
+                found = float(above[np.isfinite(above)].std())
+            spread.append(found)
+        return _not_none(spread)
+    batch, costs, of_states = episodes.begin(rows), [], []
     for k in range(episodes.n_steps):
-        drawn = rng.random((rows, episodes.n_servers))
-        actions = np.where(episodes.masks(k, batch.states), drawn, -1.0).argmax(axis=1)
+        masks = episodes.masks(k, batch.states)
+        actions = np.where(masks, rng.random(masks.shape), -1.0).argmax(axis=1)
+        if gaps:  # mostly along what costs least at once: there the learner will be
+            pairs, rest, _ = episodes.known(np.full(rows, k), batch.states)
+            cost = np.where(masks, np.minimum(pairs, rewards.limits[:1, [k]]) + rest, np.nan)
+            of_states.append(np.nanmedian(cost, axis=1) - np.nanmin(cost, axis=1))
+            follow = rng.random(rows) < FOLLOWING
+            actions = np.where(follow, np.nanargmin(cost, axis=1), actions)
         spent = episodes.advance(batch, actions) - batch.rest
         costs.append(np.minimum(spent, rewards.limits[0, k]) - rewards.least[0, k] + batch.rest)
-    return np.maximum([float(np.std(costs))], TINY)
+    found = float(np.median(of_states)) if gaps else 0.0
+    return _not_none([found if found > TINY else float(np.std(costs))])
+
+
+def _not_none(spread: list[float]) -> FloatArray:
+    """Return 1 in place of no spread: what does not vary need not be scaled."""
+    return np.where(np.array(spread) > TINY, spread, 1.0)

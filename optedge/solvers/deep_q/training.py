@@ -43,7 +43,7 @@ def make_episodes(problem: OffloadingProblem, wait: str, context: bool = False) 
     wait
         ``"none"``, ``"telescope"`` or ``"auto"``.
     context
-        Whether what servers cost is seen, where costs are tables.
+        Whether what servers cost is seen.
     """
     users = problem.allowed.sum(axis=0)
     together = np.minimum(users, problem.n_tasks) if problem.is_chains else users
@@ -51,7 +51,9 @@ def make_episodes(problem: OffloadingProblem, wait: str, context: bool = False) 
         alone = problem.is_chains and bool((problem.pools >= together).all())
         alone &= problem.order != "strict"  # servers idle until it is a layer's turn
         wait = "none" if alone else "telescope"
-    return PairEpisodes([problem], context=context) if wait == "none" else PrefixEpisodes(problem)
+    if wait == "none":
+        return PairEpisodes([problem], context=context)
+    return PrefixEpisodes(problem, context=context)
 
 
 def train(problem: OffloadingProblem, name: str, options: DeepQOptions, run: Run) -> Learner:
@@ -68,11 +70,13 @@ def train(problem: OffloadingProblem, name: str, options: DeepQOptions, run: Run
     run
         Gives chance and budgets, takes plans. An episode is one evaluation.
     """
-    episodes = make_episodes(problem, options.wait, problem.data.weights.balance > 0)
+    sees = bool(options.of_preset("prior")) or problem.data.weights.balance > 0
+    episodes = make_episodes(problem, options.wait, sees)
     value, plan = myopic(episodes)
-    offer_code(problem, run, plan, episodes.n_servers)
     if run.start is not None:
         offer_code(problem, run, problem.encode(run.start))
+    if run.evaluations_left > 0:
+        offer_code(problem, run, plan)
     rewards = Rewards(episodes.least_costs, bool(options.of_preset("clip")))
     rewards.know(np.array([value]))
     rewards.scale = scales(
@@ -84,7 +88,8 @@ def train(problem: OffloadingProblem, name: str, options: DeepQOptions, run: Run
     if options.resume is not None:
         state = checkpoint.read(options.resume, problem, name, options, learner)
         curve, best, written = state.curve, state.best, learner.steps
-        offer_code(problem, run, state.plan)
+        if run.evaluations_left > 0:
+            offer_code(problem, run, state.plan)
     whole = True
     while whole and not run.done() and learner.steps < options.max_steps:
         if run.evaluations_left < learner.rows:
@@ -134,6 +139,7 @@ def _learn(
             run.count(1)
         row = (learner.steps, learner.updates, run.seconds, value, best, learner.loss)
         curve.append(tuple(float(x) for x in row))
+        run.info["last_rollout"] = (learner.updates, value)
         if run.done():
             return i == updates - 1, best
     return True, best
@@ -148,7 +154,7 @@ def _tell(
 ) -> None:
     """Write into ``run.info`` what was learnt, apart from what was found on the way."""
     value, plan = learner.rollout()
-    if run.evaluations_left > 0:
+    if run.evaluations_left > 0 and learner.updates:
         offer_code(problem, run, plan)
     columns = np.array(curve).reshape(-1, len(CURVE)).T
     run.info.update(

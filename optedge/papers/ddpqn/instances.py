@@ -1,11 +1,4 @@
-"""DDPQN: the weighted offloading of one device's tasks; the published environment.
-
-The paper on offloading by a double duelling prioritised deep Q-network (DDPQN), section 5: one
-client of 2.3 GHz, five edges of 4.2 to 18.3 GHz at 2.10 to 2.43 $/h, five clouds of 40 to 120 GHz
-at 0.225 to 1.80 $/h, and what a GB between them costs. It gives ranges; here the servers stand
-evenly in them, clocks and prices both ascending. It gives no number of pools: none binds by
-default. The weights are its own, the standardisation that it does not give is ours (``Weighting``).
-"""
+"""The published environment: servers, rates, prices, weights, and instances of them."""
 
 from __future__ import annotations
 
@@ -18,7 +11,8 @@ import numpy.typing as npt
 
 from optedge.formulations.offloading import OffloadingProblem, Weighting
 from optedge.papers.local_edge_cloud import NETWORKS as NETWORKS
-from optedge.papers.local_edge_cloud import Environment, Tier, measured, platform
+from optedge.papers.local_edge_cloud import Environment as Environment
+from optedge.papers.local_edge_cloud import Tier, measured, platform
 from optedge.platforms import Platform, Server
 
 #: Clients, edges and clouds: GHz, number, pools, $/h.
