@@ -410,7 +410,12 @@ def _policy(network: str, drawn: str, taught: int, unseen: int, seconds: float) 
     """Teach a policy, and return its regrets and those of the myopic rule."""
     problems = [_draw(network, drawn, seed) for seed in range(unseen + taught)]
     policy = oe.learn_policy(
-        problems[unseen:], time_limit=seconds, max_steps=10**9, explore_steps=40_000, memory=60_000
+        problems[unseen:],
+        time_limit=seconds,
+        max_steps=10**9,
+        explore_steps=40_000,
+        memory=60_000,
+        learning_rate=3e-3,
     )
     found: dict[str, Any] = {"policy": [], "myopic": [], "policy gap": [], "myopic gap": []}
     spent = 0.0

@@ -30,7 +30,8 @@ from optedge.formulations.offloading.count_vectors import Unfinished, Vectors
 from optedge.solvers.registry import Options, option, register
 from optedge.solvers.run import Run
 
-FIRST_COLUMNS = 2000  # of the first master
+FIRST_COLUMNS = 2000  # of the first master, which is there for its plan
+FIRST_SHARE = 0.3  # of the time left that it gets
 PRUNED_COLUMNS = 15_000  # more are not compared with each other: that takes their square
 #: How far the targets of the ascents are above the incumbent, in units of its size. Each is tried
 #: from no prices and from the best ones: which target leaves a ridge cannot be told before.
@@ -210,7 +211,7 @@ class _Search:
             excess, pool = self._largest_pool(min(2 * excess, self.gap))
         if pool is None:
             return
-        reached = self._master(pool, FIRST_COLUMNS, excess)
+        reached = self._master(pool, FIRST_COLUMNS, excess, FIRST_SHARE)
         while reached < self.gap and not self.run.done():
             excess, pool = self._largest_pool(self.gap)
             if pool is None or excess <= reached:
@@ -256,11 +257,12 @@ class _Search:
             np.repeat(np.arange(len(found)), [v.cost.size for v in found]),
         )
 
-    def _master(self, pool: _Pool, most: int, excess: float) -> float:
+    def _master(self, pool: _Pool, most: int, excess: float, share: float = 1.0) -> float:
         """Solve the master of a pool, of its cheapest columns if there are more than ``most``.
 
-        Returns the excess up to which every vector was in it: plans with another one cost that
-        much more than the bound of the prices, so the bound is raised to no more.
+        It gets a share of the time left. Returns the excess up to which every vector was in it:
+        plans with another one cost that much more than the bound of the prices, so the bound is
+        raised to no more; 0 if its share of the time was not enough.
         """
         from optedge.bridge import solve_arrays
 
@@ -286,7 +288,7 @@ class _Search:
         gap = max(self.gap, 1e-12)
         solution = solve_arrays(
             count_rows.master(data, pool.counts, pool.cost, pool.of_class, self.bound),
-            time_limit=run.time_left if math.isfinite(run.time_left) else None,
+            time_limit=share * run.time_left if math.isfinite(run.time_left) else None,
             target_gap=min(1e-3, max(EXACT, EXACT * abs(self.value) / gap)),
             threads=run.threads,
             on_incumbent=take,
@@ -297,6 +299,8 @@ class _Search:
         if solution.status == "infeasible":  # no plan of these columns at all
             raise_bound(math.inf)
         elif solution.status != "optimal" and solution.stop_reason != "error":
+            if share < 1.0 and solution.stop_reason == "time_limit" and not run.done():
+                return 0.0
             run.stop(solution.stop_reason)
         return excess
 

@@ -160,7 +160,15 @@ def test_a_module_is_charged_where_it_ends(lengths):
 def test_inside_a_module():
     """Where it began, its slowest branch so far, and the branch at hand, in seconds."""
     p = OffloadingProblem(
-        MODULE, [1.0] * 6, [2.0] * 6, [0] * 6, [0.0], [0], rates_mb_s=RATES, pools=[INF] * 3, **THREE
+        MODULE,
+        [1.0] * 6,
+        [2.0] * 6,
+        [0] * 6,
+        [0.0],
+        [0],
+        rates_mb_s=RATES,
+        pools=[INF] * 3,
+        **THREE,
     )
     episodes = PrefixEpisodes(p)
     batch, pace = episodes.begin(1), float(np.median(p.seconds))

@@ -12,6 +12,7 @@ from optedge.formulations.offloading.episodes import Episodes
 from optedge.solvers.deep_q.options import DeepQOptions, Switches
 from optedge.solvers.deep_q.replay import Memory, Sample
 from optedge.solvers.deep_q.rewards import Rewards
+from optedge.solvers.deep_q.valuation import Valuation
 from optedge.solvers.deep_q.values import QNetwork, best_actions, mean_loss
 
 SHORTEST = 32  # episodes that a memory holds at least, however long they are
@@ -56,8 +57,13 @@ class Learner:
         shape = (episodes.n_features, episodes.n_servers, (options.hidden_1, options.hidden_2))
         self.online = QNetwork(*shape, switches.dueling, rng)
         self.target = QNetwork(*shape, switches.dueling, rng)
-        self.prior = bool(options.of_preset("prior"))
-        if self.prior:  # at first what is known is all
+        self.valuation = Valuation(
+            episodes,
+            rewards,
+            prior=bool(options.of_preset("prior")),
+            foresight=options.foresight,
+        )
+        if self.valuation.prior:  # at first what is known is all
             self.online.forget()
         self.copy()
         states = episodes.begin(1).states
@@ -76,29 +82,6 @@ class Learner:
         self.every = int(options.of_preset("steps_per_update"))
         self.steps = self.updates = 0
         self.loss = np.nan
-
-    def values(
-        self, network: QNetwork, steps: int | IntArray, states: npt.NDArray[Any]
-    ) -> npt.NDArray[Any]:
-        """Return Q of states before step k, ``(rows, n_servers)``.
-
-        With ``prior`` the network adds to the reward that is known at once.
-        """
-        q = network.values(self.episodes.features(steps, states))
-        if not self.prior:
-            return q
-        return q + self._known(np.broadcast_to(steps, len(states)), states)
-
-    def _known(self, steps: IntArray, states: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        """Return the reward of each server as far as it is known, 0 at the end."""
-        n = self.episodes.n_steps
-        at = np.minimum(steps, n - 1)
-        pairs, rest, rise = self.episodes.known(at, states)
-        ahead = np.minimum(self.options.foresight, n - np.arange(n + 1))
-        now = (ahead[at + 1] - ahead[at]) * self.episodes.standing(states)
-        shaped = rest + now[:, None] + ahead[at + 1][:, None] * rise
-        reward = self.rewards.of_all(at, states, pairs, shaped)
-        return np.where((steps < n)[:, None], reward, 0.0).astype(np.float32)
 
     # ---- playing
 
@@ -127,7 +110,7 @@ class Learner:
         for k in range(n):
             states[:, k] = batch.states
             masks = episodes.masks(k, batch.states) if episodes.is_masked else None
-            q = self.values(self.online, k, batch.states)
+            q = self.valuation.q(self.online, k, batch.states)
             actions = best_actions(q, masks)
             random = np.flatnonzero(self.rng.random(rows) < share)
             if random.size:
@@ -138,31 +121,20 @@ class Learner:
             costs[:, k] = episodes.advance(batch, actions)
             rest[:, k] = batch.rest
         states[:, n] = batch.states
-        shaped = rest + np.diff(self._potentials(states), axis=1)
+        shaped = rest + np.diff(self.valuation.potentials(states), axis=1)
         if not np.isfinite(costs).all():
             raise ValueError("an episode has a cost that is not finite.")
         self.memory.add(states, batch.servers, costs - rest, shaped)
         self.steps += rows * n
         return costs.sum(axis=1), batch.servers
 
-    def _potentials(self, states: npt.NDArray[Any]) -> FloatArray:
-        """Return what the balance of states will cost if it stays for ``foresight`` steps."""
-        n = self.episodes.n_steps
-        ahead = np.minimum(self.options.foresight, n - np.arange(n + 1))
-        found = np.zeros(states.shape[:2])
-        if self.options.foresight:
-            for k in range(n + 1):
-                found[:, k] = ahead[k] * self.episodes.standing(states[:, k])
-        return found
-
     def rollout(self, instance: int = 0) -> tuple[float, IntArray]:
         """Return cost and plan of the episode that follows what was learnt, without exploring."""
         batch = self.episodes.begin(1, np.array([instance]))
         total = 0.0
         for k in range(self.episodes.n_steps):
-            masks = self.episodes.masks(k, batch.states) if self.episodes.is_masked else None
-            q = self.values(self.online, k, batch.states)
-            total += float(self.episodes.advance(batch, best_actions(q, masks))[0])
+            actions = self.valuation.best(self.online, k, batch.states)
+            total += float(self.episodes.advance(batch, actions)[0])
         return total, batch.servers[0]
 
     # ---- learning
@@ -188,8 +160,8 @@ class Learner:
             weights = weights.astype(np.float32)
         states = memory.states[sample.slots, sample.steps]
         actions = memory.actions[sample.slots, sample.steps]
-        if self.prior:
-            known = self._known(sample.steps, states)
+        if self.valuation.prior:
+            known = self.valuation.known(sample.steps, states)
             targets -= known[np.arange(len(actions)), actions]
         errors = self.online.learn(
             self.episodes.features(sample.steps, states),
@@ -219,10 +191,10 @@ class Learner:
             value += np.where(steps + i < n, self.discount**i * reward, 0.0)
         after = memory.states[slots, stop]
         masks = self.episodes.masks(stop, after) if self.episodes.is_masked else None
-        next_values = self.values(self.target, stop, after)
+        next_values = self.valuation.q(self.target, stop, after)
         chooser = next_values
         if self.switches.double:
-            chooser = self.values(self.online, stop, after)
+            chooser = self.valuation.q(self.online, stop, after)
         best = next_values[np.arange(stop.size), best_actions(chooser, masks)]
         ends = stop == n
         goes_on = ends if self.options.variant == "published" else ~ends

@@ -6,7 +6,6 @@ It sees of a state what each server costs now and for the rest of the task (``co
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import io
 import json
@@ -18,18 +17,20 @@ from typing import Any, Self
 import numpy as np
 
 from optedge import disk
-from optedge.formulations.base import IntArray
+from optedge.formulations.base import FloatArray, IntArray
 from optedge.formulations.offloading import OffloadingProblem
 from optedge.formulations.offloading.episodes import PairEpisodes, myopic
 from optedge.solvers.code import offer_code
 from optedge.solvers.deep_q.checkpoint import read_arrays
 from optedge.solvers.deep_q.learner import Learner
 from optedge.solvers.deep_q.options import LEARNERS, DeepQOptions
-from optedge.solvers.deep_q.rewards import Rewards, scales
+from optedge.solvers.deep_q.rewards import make_rewards
+from optedge.solvers.deep_q.valuation import Valuation
 from optedge.solvers.deep_q.values import QNetwork
 from optedge.solvers.run import Run
 
 VERSION = 1
+VALUED = ("prior", "foresight", "clip")  # options that say how states are valued
 
 
 class Policy:
@@ -39,8 +40,11 @@ class Policy:
     tier and as many layers a task as those it was taught.
     """
 
-    def __init__(self, network: QNetwork, layout: dict[str, Any]) -> None:
+    def __init__(
+        self, network: QNetwork, layout: dict[str, Any], options: DeepQOptions | None = None
+    ) -> None:
         self.network, self.layout = network, layout
+        self._options = DeepQOptions() if options is None else options
         # Two policies in one study must not be taken for each other.
         digest = hashlib.sha256(network.net.parameters.tobytes()).hexdigest()
         self.__name__ = f"policy-{digest[:8]}"
@@ -60,11 +64,11 @@ class Policy:
                 raise ValueError(
                     f"the policy was taught {name} {self.layout.get(name)}, here it is {value}."
                 )
+        values, rng = np.array([myopic(episodes)[0]]), np.random.default_rng(0)  # not drawn from
+        valuation = _valuation(episodes, values, self._options, rng)
         batch = episodes.begin(1)
         for k in range(episodes.n_steps):
-            q = self.network.values(episodes.features(k, batch.states))
-            masks = episodes.masks(k, batch.states)
-            episodes.advance(batch, np.where(masks, q, -np.inf).argmax(axis=1))
+            episodes.advance(batch, valuation.best(self.network, k, batch.states))
         return np.asarray(batch.servers[0])
 
     def __call__(self, problem: OffloadingProblem, run: Run) -> None:
@@ -74,6 +78,7 @@ class Policy:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the policy to a file (.npz), whole or not at all."""
         head = {"version": VERSION, "dueling": self.network.dueling, **self.layout}
+        head |= {name: self._options.of_preset(name) for name in VALUED}
         head["sizes"] = self.network.net.sizes
         file = io.BytesIO()
         text = np.frombuffer(json.dumps(head).encode(), dtype=np.uint8)
@@ -94,6 +99,7 @@ class Policy:
             head, parameters = json.loads(arrays["head"].tobytes()), arrays["parameters"]
             if head.pop("version") != VERSION:
                 raise ValueError("another version")
+            options = DeepQOptions(**{name: head.pop(name) for name in VALUED})
             sizes, dueling = head.pop("sizes"), bool(head.pop("dueling"))
             shape = (sizes[0], sizes[-1] - dueling, tuple(sizes[1:-1]))
             network = QNetwork(*shape, dueling, np.random.default_rng(0))
@@ -104,7 +110,7 @@ class Policy:
                 raise ValueError("parameters are not finite")
         except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
             raise ValueError(f"{path}: not a policy ({error}).") from None
-        return cls(network, head)
+        return cls(network, head, options)
 
 
 def learn_policy(
@@ -149,20 +155,17 @@ def learn_policy(
     unknown = sorted(set(options) - set(DeepQOptions.__dataclass_fields__))
     if unknown:
         raise TypeError(f"{learner} has no option {unknown[0]!r}.")
-    for field in ("prior", "wait", "checkpoint", "resume"):
+    for field in ("wait", "checkpoint", "resume"):
         if options.get(field) not in (None, False):
             raise ValueError(f"option {field} is not for policies.")
-    chosen = dataclasses.replace(DeepQOptions(**options), prior=False)
+    chosen = DeepQOptions(**{"prior": True, **options})
     episodes = PairEpisodes(problems, context=True)
     for i, p in enumerate(problems):
         if _layout(PairEpisodes([p], context=True)) != _layout(episodes):
             raise ValueError(f"instance {i}: a policy needs tasks of one network, equally many.")
     rng = np.random.default_rng(seed)
-    rewards = Rewards(episodes.least_costs, bool(chosen.of_preset("clip")))
-    rewards.know(np.array([myopic(PairEpisodes([p]))[0] for p in problems]))
-    rewards.scale = scales(
-        episodes, rewards, int(chosen.of_preset("rows")), bool(chosen.of_preset("prior")), rng
-    )
+    values = np.array([myopic(PairEpisodes([p]))[0] for p in problems])
+    rewards = make_rewards(episodes, values, chosen, rng)
     taught = Learner(episodes, rewards, LEARNERS[learner], chosen, rng)
     began, best, kept = time.perf_counter(), np.inf, taught.online.net.parameters.copy()
     last_tried = -np.inf
@@ -172,24 +175,31 @@ def learn_policy(
         for _ in range(taught.due(before)):
             taught.learn()
         if taught.steps - last_tried >= 20 * taught.rows * episodes.n_steps:
-            last_tried, score = taught.steps, _score(taught, rewards)
+            last_tried, score = taught.steps, _score(taught, rewards.scale)
             if score < best:
                 best, kept = score, taught.online.net.parameters.copy()
-    if _score(taught, rewards) >= best:
+    if _score(taught, rewards.scale) >= best:
         taught.online.net.parameters[:] = kept
-    return Policy(taught.online, _layout(episodes))
+    return Policy(taught.online, _layout(episodes), chosen)
 
 
-def _score(learner: Learner, rewards: Rewards) -> float:
+def _score(learner: Learner, scale: FloatArray) -> float:
     """Return the mean cost of rollouts on all instances, each in units of its own scale."""
     episodes = learner.episodes
-    batch = episodes.begin(len(rewards.scale), np.arange(len(rewards.scale)))
-    total = np.zeros(len(rewards.scale))
+    batch = episodes.begin(len(scale), np.arange(len(scale)))
+    total = np.zeros(len(scale))
     for k in range(episodes.n_steps):
-        q = learner.online.values(episodes.features(k, batch.states))
-        masks = episodes.masks(k, batch.states)
-        total += episodes.advance(batch, np.where(masks, q, -np.inf).argmax(axis=1))
-    return float(np.mean(total / rewards.scale))
+        total += episodes.advance(batch, learner.valuation.best(learner.online, k, batch.states))
+    return float(np.mean(total / scale))
+
+
+def _valuation(
+    episodes: PairEpisodes, values: FloatArray, options: DeepQOptions, rng: np.random.Generator
+) -> Valuation:
+    """Return how states of an instance are valued, a plan of this value known."""
+    rewards = make_rewards(episodes, values, options, rng)
+    prior = bool(options.of_preset("prior"))
+    return Valuation(episodes, rewards, prior=prior, foresight=options.foresight)
 
 
 def _layout(episodes: PairEpisodes) -> dict[str, Any]:

@@ -4,11 +4,13 @@ A reward is minus the cost, less the least cost of its step, over the standard d
 Each step's constant is the same for all plans, and a scale moves no optimum.
 
 *Incumbent clipping.* Let :math:`\ell_k` be the least cost of pairs of step k, and U the value of a
-known plan. Balance and waiting add up to nothing negative, so a plan with a cost :math:`c_k > U -
-\sum_{i \ne k} \ell_i` is worse than U; with that cost lowered to the limit it is still at least U.
-So every plan better than U keeps its value, and no other one comes below U: the optimum is the
-same, with or without clipping. What it spares the network are costs a hundred times those that
-matter. U is the best plan so far, and limits fall with it.
+known plan. Balance and waiting add up to nothing negative, so a plan with a cost :math:`c_k > U +
+\mu - \sum_{i \ne k} \ell_i` is worse than :math:`U + \mu`; with that cost lowered to the limit it
+is still at least that. So every plan below :math:`U + \mu` keeps its value, and no other one comes
+there: the best plans are the same, with or without clipping. The margin :math:`\mu > 0` is needed:
+without it plans that are clipped tie with the best one as soon as U is the optimum, and a rollout
+may follow them. What clipping spares the network are costs a hundred times those that matter. U is
+the best plan so far, and limits fall with it.
 """
 
 from __future__ import annotations
@@ -20,9 +22,11 @@ import numpy.typing as npt
 
 from optedge.formulations.base import FloatArray, IntArray
 from optedge.formulations.offloading.episodes import Episodes, PairEpisodes
+from optedge.solvers.deep_q.options import DeepQOptions
 
 FOLLOWING = 0.9  # share of steps that follow the least known cost
 TINY = 1e-12  # a spread of rewards below this is none
+MARGIN = 0.25  # above known plans, as a share of how far the first is above the least costs
 
 
 class Rewards:
@@ -47,12 +51,19 @@ class Rewards:
         self.least, self.clip = least, clip
         self.scale: FloatArray = np.ones(len(least))
         self.limits: FloatArray = np.full(least.shape, np.inf)
+        self._margin: FloatArray | None = None
 
     def know(self, values: FloatArray) -> None:
         """Take note of the values of known plans, one of each instance, ``(n_instances,)``."""
-        if self.clip:
-            others = self.least.sum(axis=1)[:, None] - self.least
-            self.limits = np.minimum(self.limits, np.asarray(values)[:, None] - others)
+        if not self.clip:
+            return
+        total, values = self.least.sum(axis=1), np.asarray(values)
+        if self._margin is None:
+            self._margin = MARGIN * (values - total)
+        # Of a first plan of least costs alone nothing need be better: costs are left as they are.
+        limits = (values + self._margin - total)[:, None] + self.least
+        limits = np.where(self._margin[:, None] > TINY, limits, np.inf)
+        self.limits = np.minimum(self.limits, limits)
 
     def of(
         self, steps: IntArray, states: npt.NDArray[Any], costs: FloatArray, rest: FloatArray
@@ -69,6 +80,17 @@ class Rewards:
         which = states[:, 0].astype(np.int64) if len(self.scale) > 1 else np.zeros(1, np.int64)
         limits, least = self.limits[which, steps, None], self.least[which, steps, None]
         return np.asarray(-(np.minimum(costs, limits) - least + rest) / self.scale[which, None])
+
+
+def make_rewards(
+    episodes: Episodes, values: FloatArray, options: DeepQOptions, rng: np.random.Generator
+) -> Rewards:
+    """Return the rewards of episodes of whose instances a plan is known, of these ``values``."""
+    rewards = Rewards(episodes.least_costs, bool(options.of_preset("clip")))
+    rewards.know(values)
+    gaps, rows = bool(options.of_preset("prior")), int(options.of_preset("rows"))
+    rewards.scale = scales(episodes, rewards, rows, gaps, rng)
+    return rewards
 
 
 def scales(

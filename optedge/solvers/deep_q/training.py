@@ -13,7 +13,7 @@ from optedge.solvers.code import offer_code
 from optedge.solvers.deep_q import checkpoint
 from optedge.solvers.deep_q.learner import Learner
 from optedge.solvers.deep_q.options import LEARNERS, DeepQOptions
-from optedge.solvers.deep_q.rewards import Rewards, scales
+from optedge.solvers.deep_q.rewards import make_rewards
 from optedge.solvers.run import Run
 
 #: Columns of ``info["learning"]``: one row a rollout.
@@ -77,11 +77,7 @@ def train(problem: OffloadingProblem, name: str, options: DeepQOptions, run: Run
         offer_code(problem, run, problem.encode(run.start))
     if run.evaluations_left > 0:
         offer_code(problem, run, plan)
-    rewards = Rewards(episodes.least_costs, bool(options.of_preset("clip")))
-    rewards.know(np.array([value]))
-    rewards.scale = scales(
-        episodes, rewards, int(options.of_preset("rows")), bool(options.of_preset("prior")), run.rng
-    )
+    rewards = make_rewards(episodes, np.array([value]), options, run.rng)
     learner = Learner(episodes, rewards, LEARNERS[name], options, run.rng)
     curve: list[tuple[float, ...]] = []
     best, written = np.inf, 0
