@@ -146,16 +146,22 @@ class Adam:
         self.square: Values = np.zeros(size, dtype=dtype)
         self._first, self._second = first, second
         self._scratch: Values = np.zeros(size, dtype=dtype)
+        # Its square is still a normal number.
+        self._nothing = self.mean.dtype.type(10 * np.sqrt(np.finfo(self.mean.dtype).tiny))
 
     def step(self, parameters: Values, gradient: Values, rate: float) -> None:
         """Move ``parameters`` against ``gradient`` with the learning rate ``rate``."""
         self.steps += 1
         kind, scratch = self.mean.dtype.type, self._scratch
-        # Both means lack their factor one minus decay; it stands in the step below.
+        # Both means lack their factor one minus decay; it stands in the step below. What is added
+        # is nothing beside a gradient, but where there is none the means would fall to numbers so
+        # small that processors take ten times as long for them.
+        np.add(gradient, self._nothing, out=scratch)
         self.mean *= kind(self._first)
-        self.mean += gradient
+        self.mean += scratch
         self.square *= kind(self._second)
-        self.square += np.multiply(gradient, gradient, out=scratch)
+        scratch *= scratch
+        self.square += scratch
         first = (1 - self._first) / (1 - self._first**self.steps)
         second = np.sqrt((1 - self._second) / (1 - self._second**self.steps))
         np.sqrt(self.square, out=scratch)

@@ -10,7 +10,7 @@ from test_offloading_models import plans
 from test_offloading_paths import MODULE, RATES, THREE, e1, random_problem
 from test_weighting import COMBINATIONS, e2, module, weighted
 
-from optedge.formulations.offloading import OffloadingProblem
+from optedge.formulations.offloading import OffloadingProblem, Weighting
 from optedge.formulations.offloading.episodes import Batch, PairEpisodes
 from optedge.formulations.offloading.prefixes import PrefixEpisodes
 from optedge.formulations.offloading.simulation_data import ORDERS
@@ -102,7 +102,7 @@ def test_known_where_nothing_waits(seed, mode):
 
 
 def test_who_delays_pays():
-    """A layer that makes earlier ones wait is charged their delay; the plan costs its flow times."""
+    """Who makes earlier layers wait is charged their delay; the sum is that of the flow times."""
     p = OffloadingProblem.chains(
         [[4.0], [1.0]], [[0.0], [0.0]], clients=[0, 0], speeds_ghz=[1, 1],
         rates_mb_s=np.full((2, 2), INF), pools=[1, 1], tiers=[0, 1], release=[1.0, 0.0],
@@ -191,7 +191,10 @@ def test_inside_a_module():
             lambda: random_problem(0, (3,), graph=True).replace(successors=((1, 2), (), ())),
             "task 0 ends in several layers; episodes need one",
         ),
-        (lambda: two_kinds().replace(weights=two_wait()), "waiting counts in the coordination"),
+        (
+            lambda: two_kinds().replace(weights=Weighting(h_wait=True)),
+            "waiting counts in the coordination",
+        ),
         (
             lambda: e2().replace(rates_mb_s=[[0, 2, 1], [2, 0, 0], [1, 2, 0]]),
             "task 0 branches and nothing gets from server 1 to 2",
@@ -203,10 +206,3 @@ def test_refusals(make, words):
     """What has no such episodes is named."""
     with pytest.raises(ValueError, match=words):
         PrefixEpisodes(make())
-
-
-def two_wait():
-    """Return weights whose coordination degree counts waiting."""
-    from optedge.formulations.offloading import Weighting
-
-    return Weighting(h_wait=True)

@@ -222,9 +222,12 @@ class PrefixEpisodes(Episodes):
             servers[:, k] = s
             seconds, spent = self._of_pairs(k, servers)
             back = self._way_back(k, servers[:, k])
-            states[:, self._pairs.start + s] = spent + w.per_second * (seconds + back)
-            waits = w.per_second * (flows[:, s] - states[:, -2] - seconds)
-            states[:, self._rest.start + s] = waits
+            may = states[:, self._mask.start + s] > 0
+            spent = spent + w.per_second * np.where(may, seconds + back, 0.0)
+            states[:, self._pairs.start + s] = np.where(may, spent, np.inf)
+            ends, seconds = np.where(may, [flows[:, s], seconds], 0.0)
+            waits = w.per_second * (ends - states[:, -2] - seconds)
+            states[:, self._rest.start + s] = np.where(may, waits, 0.0)
         cost = states[:, self._pairs] + states[:, self._rest]
         cost = np.where(states[:, self._mask] > 0, cost, np.inf)
         above = cost - cost.min(axis=1)[:, None]

@@ -136,7 +136,7 @@ class Weighting:
         if self.standards is None:
             return
         try:
-            numbers = tuple(float(x) for x in self.standards)
+            numbers = tuple(float(x + 0.0) for x in self.standards)  # digits are no numbers
         except (TypeError, ValueError):
             raise ValueError(f"standards must hold 6 numbers, got {self.standards!r}.") from None
         if len(numbers) != 6:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
@@ -77,7 +75,7 @@ class Learner:
             options.exponent if switches.prioritized else 0.0,
         )
         self.discount = float(options.of_preset("discount"))
-        self.rate = float(options.of_preset("learning_rate"))
+        self.first_rate = float(options.of_preset("learning_rate"))
         self.batch = int(options.of_preset("batch"))
         self.every = int(options.of_preset("steps_per_update"))
         self.steps = self.updates = 0
@@ -144,6 +142,12 @@ class Learner:
         """Beta of the weights in the loss: rises to 1 with the steps."""
         done = min(1.0, self.steps / self.options.max_steps)
         return self.options.importance + done * (1.0 - self.options.importance)
+
+    @property
+    def rate(self) -> float:
+        """The learning rate: falls evenly with the steps, to a share of the first."""
+        done = min(1.0, self.steps / self.options.max_steps)
+        return self.first_rate * (1.0 - done * (1.0 - float(self.options.of_preset("final_rate"))))
 
     def due(self, before: int) -> int:
         """Return how many updates the steps made since ``before`` ask for."""

@@ -34,6 +34,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "default": {
         "discount": 1.0,
         "learning_rate": 1e-2,
+        "final_rate": 0.1,
         "batch": 128,
         "memory": 8192,
         "steps_per_update": 8,
@@ -46,6 +47,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "long": {
         "discount": 0.8,
         "learning_rate": 1e-3,
+        "final_rate": 0.1,
         "batch": 128,
         "memory": 32_768,
         "steps_per_update": 8,
@@ -58,6 +60,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "paper": {
         "discount": 0.8,
         "learning_rate": 1e-3,
+        "final_rate": 1.0,
         "batch": 256,
         "memory": 20_000,
         "steps_per_update": 1,
@@ -83,6 +86,9 @@ class DeepQOptions(Options):
     )
     discount: float | None = option(None, "factor from one step to the next", low=0, high=1)
     learning_rate: float | None = option(None, "of Adam", above=0)
+    final_rate: float | None = option(
+        None, "share of the learning rate that is left at max_steps", above=0, high=1
+    )
     batch: int | None = option(None, "transitions an update", low=1)
     memory: int | None = option(None, "transitions that are remembered", low=1)
     steps_per_update: int | None = option(None, "transitions made between two updates", low=1)
