@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from optedge.kernels import kernel
+
 Values = npt.NDArray[np.floating[Any]]
 
 
@@ -145,27 +147,45 @@ class Adam:
         self.mean: Values = np.zeros(size, dtype=dtype)
         self.square: Values = np.zeros(size, dtype=dtype)
         self._first, self._second = first, second
-        self._scratch: Values = np.zeros(size, dtype=dtype)
         # Its square is still a normal number.
         self._nothing = self.mean.dtype.type(10 * np.sqrt(np.finfo(self.mean.dtype).tiny))
 
     def step(self, parameters: Values, gradient: Values, rate: float) -> None:
         """Move ``parameters`` against ``gradient`` with the learning rate ``rate``."""
         self.steps += 1
-        kind, scratch = self.mean.dtype.type, self._scratch
-        # Both means lack their factor one minus decay; it stands in the step below. What is added
-        # is nothing beside a gradient, but where there is none the means would fall to numbers so
-        # small that processors take ten times as long for them.
-        np.add(gradient, self._nothing, out=scratch)
-        self.mean *= kind(self._first)
-        self.mean += scratch
-        self.square *= kind(self._second)
-        scratch *= scratch
-        self.square += scratch
         first = (1 - self._first) / (1 - self._first**self.steps)
         second = np.sqrt((1 - self._second) / (1 - self._second**self.steps))
-        np.sqrt(self.square, out=scratch)
-        scratch += kind(1e-8 / second)
-        np.divide(self.mean, scratch, out=scratch)
-        scratch *= kind(rate * first / second)
-        parameters -= scratch
+        kind = self.mean.dtype.type
+        _descend(
+            parameters,
+            gradient,
+            self.mean,
+            self.square,
+            kind(self._first),
+            kind(self._second),
+            kind(rate * first / second),
+            kind(1e-8 / second),
+            self._nothing,
+        )
+
+
+@kernel
+def _descend(
+    parameters: Values,
+    gradient: Values,
+    mean: Values,
+    square: Values,
+    first: Any,
+    second: Any,
+    rate: Any,
+    small: Any,
+    nothing: Any,
+) -> None:
+    """Renew both means and go a step; the means lack their factor one minus decay."""
+    for i in range(parameters.size):
+        # What is added is nothing beside a gradient, but where there is none the means would fall
+        # to numbers so small that processors take ten times as long for them.
+        slope = gradient[i] + nothing
+        mean[i] = first * mean[i] + slope
+        square[i] = second * square[i] + slope * slope
+        parameters[i] -= rate * mean[i] / (np.sqrt(square[i]) + small)

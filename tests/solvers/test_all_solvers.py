@@ -13,6 +13,7 @@ import pytest
 from conftest import INF, brute_force, random_problem
 
 import optedge as oe
+from optedge.solvers.deep_q.options import LEARNERS
 from optedge.solvers.registry import all_solvers
 
 SOLVERS = [s for s in all_solvers() if s.kind != "own"]
@@ -66,6 +67,8 @@ INSTANCES = {
     "unstable split": oe.SplitProblem([-5.5, -6, -4, -1.25], [[1, 2, 5, INF]], [3]),
 }
 MAKESPANS = [k for k, p in INSTANCES.items() if isinstance(p, oe.MakespanProblem)]
+#: Learners that share all their code with ddpqn: the longer suite runs them.
+ABLATIONS = set(LEARNERS) - {"ddpqn"}
 #: One instance of each class, and what else a class has to offer.
 KINDS = ("missing", "chain", "diamonds", "three tiers", "slowest stage", "split", "offloading")
 
@@ -100,7 +103,8 @@ def on(*instances, solvers=SOLVERS):
     """Parametrise a test over the solvers and those of the instances that each takes."""
     pairs = [(s, k) for s in solvers for k in instances or INSTANCES if takes(s, INSTANCES[k])]
     ids = [f"{s.name}-{k}" for s, k in pairs]
-    return pytest.mark.parametrize(("solver", "instance"), pairs, ids=ids)
+    cases = [pytest.param(s, k, marks=[pytest.mark.slow] * (s.name in ABLATIONS)) for s, k in pairs]
+    return pytest.mark.parametrize(("solver", "instance"), cases, ids=ids)
 
 
 def interrupt(run):
