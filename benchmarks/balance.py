@@ -10,7 +10,8 @@ no pools. Two tables, chosen by ``--tables``:
 Every row is measured in a process of its own on one core; with ``--jobs 2`` two at a time, each on
 its own core. With ``--out FILE`` the rows stand in FILE.part as soon as they are measured.
 
-The committed table: ``python benchmarks/balance.py --jobs 2 --seconds 20 --out benchmarks/results/balance.md``.
+The committed table: ``python benchmarks/balance.py --jobs 2 --tables base --out
+benchmarks/results/balance.md``.
 """
 
 from __future__ import annotations
