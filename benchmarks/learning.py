@@ -18,8 +18,8 @@ Five tables, chosen by ``--tables``:
 Rows of the last three are measured in processes of their own on one core, with ``--jobs 2`` two at
 a time. The peers live in an interpreter named by ``--peer-python``; without them they are skipped.
 
-The committed table: ``python benchmarks/learning.py --jobs 2 --seconds 5 --peer-python PYTHON_WITH_SB3 --out
-benchmarks/results/learning.md``.
+The committed table: ``python benchmarks/learning.py --jobs 2 --seconds 5 --peer-python
+PYTHON_WITH_SB3 --out benchmarks/results/learning.md``.
 """
 
 from __future__ import annotations
