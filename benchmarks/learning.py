@@ -49,6 +49,7 @@ from optedge.solvers.deep_q.options import LEARNERS, DeepQOptions
 from optedge.solvers.deep_q.rewards import Rewards
 from optedge.solvers.deep_q.training import make_episodes
 from optedge.solvers.registry import find_solver
+from optedge.solvers.run import Run
 
 TABLES = ("updates", "regret", "policies", "balance", "pools")
 PEERS = Path(__file__).with_name("learning_peers.py")
@@ -329,7 +330,7 @@ def _hits(
     began = time.process_time()
     best = hit = updates = math.inf
 
-    def look(run: oe.Run) -> bool:
+    def look(run: Run) -> bool:
         nonlocal best, hit, updates
         now = time.process_time() - began
         if run.objective - optimum <= SAME:

@@ -34,7 +34,7 @@ from peer_solvers import PEERS, MakespanCodes, Peer, run_peer
 from reporting import Report, count, digits, excess, percent
 
 import optedge as oe
-from optedge.files import rcmax_best_known, rcmax_files
+from optedge.formulations.makespan_rcmax import rcmax_best_known, rcmax_files
 from optedge.papers import edge_learning
 
 WORKER = Path(__file__).with_name("cpsat_worker.py")

@@ -26,13 +26,15 @@ import reporting
 from reporting import Report, digits, excess, percent
 
 import optedge as oe
-from optedge.files import rcmax_best_known, rcmax_files
+from optedge.formulations.makespan_rcmax import rcmax_best_known, rcmax_files
+from optedge.solvers.verification import Verification
+from optedge.study import Study
 
 SOLVERS = ("highs", "lst", "local-search", "annealing")
 SMOKE = ("19", "410", "1216")
 TOLERANCE = 1e-6  # relative; what HiGHS calls feasible, and no more
 
-Verified = dict[tuple[str, str], tuple[oe.Result, oe.Verification]]
+Verified = dict[tuple[str, str], tuple[oe.Result, Verification]]
 
 
 def main() -> None:
@@ -93,7 +95,7 @@ def _warm_up(problem: oe.MakespanProblem) -> None:
         oe.solve(problem.replace(), solver, time_limit=0.2)
 
 
-def _check(study: oe.Study, verified: Verified, known: dict[str, tuple[int, bool]]) -> None:
+def _check(study: Study, verified: Verified, known: dict[str, tuple[int, bool]]) -> None:
     """Fail loudly if a result contradicts what is proved."""
     for outcome in study.outcomes:
         if outcome.result is None:
@@ -169,7 +171,7 @@ def _solver_rows(verified: Verified, known: dict[str, tuple[int, bool]]) -> list
     return rows
 
 
-def _summary(study: oe.Study) -> list[dict[str, Any]]:
+def _summary(study: Study) -> list[dict[str, Any]]:
     """Return ``study.summary()``, its gaps as percentages."""
     rows = []
     for row in study.summary().to_dict("records"):

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 import optedge as oe
-from optedge.files import rcmax_files
 from optedge.formulations.makespan_moves import longest_first
+from optedge.formulations.makespan_rcmax import rcmax_files
 from optedge.papers import edge_learning
 from optedge.solvers.annealing import _guided, _metropolis
 from optedge.solvers.code import descent, option_table, random_codes

@@ -18,15 +18,13 @@ if TYPE_CHECKING:
     from optedge import environment as environment
     from optedge import networks, papers, platforms, plots
     from optedge.bridge import solve_model
-    from optedge.files import load, read_rcmax, save
-    from optedge.formulations.accuracy import (
-        AccuracyCurve,
-        InfeasibleError,
-        best_ratio,
-    )
+    from optedge.checking import check_problem
+    from optedge.files import load, save
+    from optedge.formulations.accuracy import AccuracyCurve, best_ratio
     from optedge.formulations.base import Bound, Certificate, Problem, array_field
     from optedge.formulations.cut import CutProblem, bandwidth_curve
     from optedge.formulations.makespan import MakespanProblem
+    from optedge.formulations.makespan_rcmax import read_rcmax
     from optedge.formulations.offloading import OffloadingProblem, Schedule, Weighting
     from optedge.formulations.offloading.decisions import discount_bias
     from optedge.formulations.split import SplitProblem
@@ -34,40 +32,36 @@ if TYPE_CHECKING:
     from optedge.solvers.front import solve
     from optedge.solvers.registry import Options, list_solvers, option, register
     from optedge.solvers.result import Result, SolverError, Status
-    from optedge.solvers.run import Run
-    from optedge.solvers.verification import Verification, verify
-    from optedge.study import Study, compare
+    from optedge.solvers.verification import verify
+    from optedge.study import compare
 
 _HOME = {
     "AccuracyCurve": "formulations.accuracy",
     "Bound": "formulations.base",
     "Certificate": "formulations.base",
     "CutProblem": "formulations.cut",
-    "InfeasibleError": "formulations.accuracy",
     "MakespanProblem": "formulations.makespan",
     "OffloadingProblem": "formulations.offloading",
     "Options": "solvers.registry",
     "Policy": "solvers.deep_q.policy",
     "Problem": "formulations.base",
     "Result": "solvers.result",
-    "Run": "solvers.run",
     "Schedule": "formulations.offloading",
     "SolverError": "solvers.result",
     "SplitProblem": "formulations.split",
     "Status": "solvers.result",
-    "Study": "study",
-    "Verification": "solvers.verification",
     "Weighting": "formulations.offloading",
     "array_field": "formulations.base",
     "bandwidth_curve": "formulations.cut",
     "best_ratio": "formulations.accuracy",
+    "check_problem": "checking",
     "compare": "study",
     "discount_bias": "formulations.offloading.decisions",
     "learn_policy": "solvers.deep_q.policy",
     "list_solvers": "solvers.registry",
     "load": "files",
     "option": "solvers.registry",
-    "read_rcmax": "files",
+    "read_rcmax": "formulations.makespan_rcmax",
     "register": "solvers.registry",
     "save": "files",
     "solve": "solvers.front",
@@ -82,24 +76,21 @@ __all__ = [
     "Bound",
     "Certificate",
     "CutProblem",
-    "InfeasibleError",
     "MakespanProblem",
     "OffloadingProblem",
     "Options",
     "Policy",
     "Problem",
     "Result",
-    "Run",
     "Schedule",
     "SolverError",
     "SplitProblem",
     "Status",
-    "Study",
-    "Verification",
     "Weighting",
     "array_field",
     "bandwidth_curve",
     "best_ratio",
+    "check_problem",
     "compare",
     "discount_bias",
     "learn_policy",

@@ -260,12 +260,10 @@ def export(
 
 
 def _read(file: Path) -> Any:
-    """Return the problem in a file: optedge JSON, or the text format of the rcmax benchmark."""
+    """Return the problem in a file: optedge JSON, or a format that a problem class reads."""
     from optedge import files
     from optedge.formulations.base import Problem
 
-    if file.suffix == ".txt":
-        return files.read_rcmax(file)
     thing = files.load(file)
     if not isinstance(thing, Problem):
         raise ValueError(f"{file} holds a {type(thing).__name__}, a problem is expected.")

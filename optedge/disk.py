@@ -1,4 +1,4 @@
-"""Bytes from and to the disk: never too many, never half a file."""
+"""Bytes from and to the disk: never too many, never half a file, shown in short."""
 
 from __future__ import annotations
 
@@ -61,3 +61,9 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
+
+
+def shown(text: str, limit: int = 60) -> str:
+    """Return text out of a file as it may stand in a message: one line, not too long."""
+    line = "".join(c if c.isprintable() else "?" for c in text)
+    return line if len(line) <= limit else line[:limit] + "..."

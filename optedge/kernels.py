@@ -24,7 +24,7 @@ import time
 import types
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -49,7 +49,12 @@ class Kernel(Generic[P, R]):
         _kernels.append(self)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run the compiled function, compiling it first if these types are new."""
+        """Run the compiled function, compiling it first if these types are new.
+
+        With :class:`Plain` data the same function runs uncompiled.
+        """
+        if args and isinstance(args[0], Plain):
+            return self.python(*args, **kwargs)
         result: R = self.dispatcher(*args, **kwargs)
         return result
 
@@ -170,6 +175,19 @@ def descend(data: Any, state: Any, x: Any, choices: Any, limit: int) -> tuple[in
     return int(priced), bool(local)
 
 
+class Plain:
+    """The data of a problem without kernels: moves are priced by ``costs``, whole codes at once.
+
+    Parameters
+    ----------
+    costs
+        Codes (k, n_decisions) to their costs (k,), in plain NumPy.
+    """
+
+    def __init__(self, costs: Callable[[Any], Any]) -> None:
+        self.costs = costs
+
+
 #: The names that :func:`overload` takes.
 GENERIC = (start, price, apply, guide, descend)
 
@@ -237,7 +255,50 @@ def reassign(data: Any, state: Any, x: Any, choices: Any, limit: int) -> tuple[i
     return priced, True
 
 
+class _Moves:
+    """What the generic names do with :class:`Plain` data; there is no state."""
+
+    @staticmethod
+    def start(data: Plain, x: Any) -> None:
+        return None
+
+    @staticmethod
+    def price(data: Plain, state: None, x: Any, i: int, k: int) -> float:
+        y = x.copy()
+        y[i] = k
+        return float(data.costs(y[None])[0])
+
+    @staticmethod
+    def apply(data: Plain, state: None, x: Any, i: int, k: int) -> None:
+        x[i] = k
+
+    @staticmethod
+    def descend(data: Plain, state: None, x: Any, choices: Any, limit: int) -> tuple[int, bool]:
+        """Do what :func:`reassign` does, all options of a decision at once, the best of them."""
+        n = len(x)
+        cost, priced, settled, i = float(data.costs(x[None])[0]), 0, 0, 0
+        while settled < n:
+            others = choices[i].copy()
+            others[x[i]] = False
+            options = others.nonzero()[0]
+            if priced + options.size > limit:
+                return priced, False
+            settled += 1
+            if options.size:
+                codes = x[None].repeat(options.size, axis=0)
+                codes[:, i] = options
+                costs = data.costs(codes)
+                priced += options.size
+                best = int(costs.argmin())
+                if costs[best] < cost:
+                    x[i], cost, settled = options[best], float(costs[best]), 0
+            i = (i + 1) % n
+        return priced, True
+
+
 def _plain(name: str, data: Any) -> Callable[..., Any]:
+    if isinstance(data, Plain) and hasattr(_Moves, name):
+        return cast(Callable[..., Any], getattr(_Moves, name))
     try:
         return _overloads[name, type(data)]
     except KeyError:

@@ -46,7 +46,7 @@ def test_solve_prints_bound_and_gap(monkeypatch, capsys, small, tmp_path):
 
 def test_solve_reads_the_benchmark_format(monkeypatch, capsys):
     """A .txt file is an instance of the R||Cmax set."""
-    code, text, _ = run(monkeypatch, capsys, "solve", files.rcmax_files()[0], "lpt")
+    code, text, _ = run(monkeypatch, capsys, "solve", makespan_rcmax.rcmax_files()[0], "lpt")
     assert code == 0
     assert "FEASIBLE" in text
 

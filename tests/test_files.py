@@ -19,11 +19,12 @@ from hypothesis.extra import numpy as hnp
 
 import optedge as oe
 from optedge import disk, files
+from optedge.formulations import makespan_rcmax
 from optedge.formulations.base import Certificate, FloatArray, IntArray, Problem, array_field
 from optedge.solvers.result import HISTORY, Result, Status
 
 INF = math.inf
-BEST_KNOWN = files.rcmax_best_known()
+BEST_KNOWN = makespan_rcmax.rcmax_best_known()
 
 
 # ------------------------------------------------------------------ classes of a user
@@ -206,6 +207,9 @@ def test_class_typed_again_is_found() -> None:
         @dataclasses.dataclass(frozen=True, eq=False)
         class Retyped(Problem):
             values: FloatArray = array_field("n")
+
+            def objective(self, x: int) -> float:
+                return float(self.values[x])
 
         return Retyped
 
@@ -576,14 +580,14 @@ def test_modes_and_links_stay(tmp_path: Path) -> None:
 
 def test_rcmax_files() -> None:
     """All 24 packaged instances are listed by number, each with a best known value."""
-    stems = [path.stem for path in files.rcmax_files()]
+    stems = [path.stem for path in makespan_rcmax.rcmax_files()]
     assert len(stems) == 24
     assert stems == sorted(stems, key=int) == list(BEST_KNOWN)
     assert BEST_KNOWN["1066"] == (533, False)
     assert BEST_KNOWN["19"] == (30, True)
 
 
-@pytest.mark.parametrize("path", files.rcmax_files(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", makespan_rcmax.rcmax_files(), ids=lambda path: path.stem)
 def test_rcmax_file_is_read(path: Path) -> None:
     """Sizes are those of ``bks.csv``, and the best known value is not below a simple bound."""
     rows = (path.parent / "bks.csv").read_text(encoding="utf-8").split()
@@ -599,7 +603,7 @@ def test_rcmax_file_is_read(path: Path) -> None:
 
 def test_assignment_of_1066() -> None:
     """The packaged assignment for file 1066 has the best known makespan."""
-    path = next(path for path in files.rcmax_files() if path.stem == "1066")
+    path = next(path for path in makespan_rcmax.rcmax_files() if path.stem == "1066")
     words = path.with_name("1066_533.txt").read_text(encoding="utf-8").split()
     assert oe.read_rcmax(path).objective(np.array(words, dtype=int)) == 533 == BEST_KNOWN["1066"][0]
 

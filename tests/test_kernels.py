@@ -269,7 +269,8 @@ def test_reassign_is_the_descent_of_a_problem_without_one():
     assert kernels.gives(MakespanData, kernels.descend)
     assert not kernels.gives(ToyData, kernels.descend)
     p = Toy(np.random.default_rng(0).uniform(0, 2, (12, 4)))
-    assert p.offers == {"code", "enumerable", "moves"}
+    assert p.offers == {"code", "enumerable"}
+    assert kernels.gives(type(p.data), kernels.price)
     x = np.zeros(12, dtype=np.int64)
     priced, local = descent(p.data, x, p.choices, 10**6)
     assert local

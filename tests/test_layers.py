@@ -13,7 +13,15 @@ import optedge
 ROOT = Path(optedge.__file__).parent
 
 # DESIGN section 2, lowest floor first; what is named nowhere stands on the highest.
-FLOORS = {"kernels": 0, "nets": 0, "networks": 0, "platforms": 0, "bridge": 0, "disk": 0}
+FLOORS = {
+    "kernels": 0,
+    "nets": 0,
+    "networks": 0,
+    "platforms": 0,
+    "bridge": 0,
+    "disk": 0,
+    "plugins": 0,
+}
 FLOORS |= {"formulations": 1, "solvers": 2}
 TOP = 3
 

@@ -22,7 +22,6 @@ from optedge.files.documents import (
     load,
     save,
 )
-from optedge.files.rcmax import rcmax_best_known, rcmax_files, read_rcmax
 
 __all__ = [
     "decode_problem",
@@ -30,9 +29,6 @@ __all__ = [
     "encode_problem",
     "encode_result",
     "load",
-    "rcmax_best_known",
-    "rcmax_files",
-    "read_rcmax",
     "save",
     "write_atomic",
 ]

@@ -14,7 +14,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 import numpy as np
 
-from optedge.files.wire import Form, Number, join, shown, spelled
+from optedge.disk import shown
+from optedge.files.wire import Form, Number, join, spelled
 
 
 class Array(msgspec.Struct, tag_field="$type", tag="array", forbid_unknown_fields=True):

@@ -1,27 +1,20 @@
-"""Problems and results as versioned JSON.
-
-No problem class is named here. A class is found by its name among the subclasses of ``Problem``:
-those of the package, and those that a user has defined or imported.
-"""
+"""Problems and results as versioned JSON; no problem class is named here."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-import importlib
 import os
-import pkgutil
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
-import optedge.formulations
-from optedge.disk import read_limited, write_atomic
+from optedge.disk import read_limited, shown, write_atomic
 from optedge.files.arrays import table
+from optedge.files.classes import check_name, class_for_suffix, class_named, same_class
 from optedge.files.forms import make_record, mapping, optional, record
 from optedge.files.untyped import ANYTHING, FACT
-from optedge.files.wire import Form, convert, decode, shown
+from optedge.files.wire import Form, convert, decode
 from optedge.formulations.base import Problem
 from optedge.networks.graph import LayerGraph
 from optedge.networks.tables import decode_json, write_json
@@ -79,7 +72,8 @@ def load(path: str | os.PathLike[str]) -> Any:
     Parameters
     ----------
     path
-        The file. A class of your own must be defined or imported before.
+        The file. A class of your own must be defined or imported before. An ending that a problem
+        class has in ``suffixes``, such as ``.txt``, is read by that class.
 
     Returns
     -------
@@ -94,6 +88,9 @@ def load(path: str | os.PathLike[str]) -> Any:
     FileNotFoundError
         If there is no such file.
     """
+    reader = class_for_suffix(os.path.splitext(path)[1])
+    if reader is not None:
+        return reader.read(path)
     try:
         return _decode(read_limited(path), KINDS)
     except ValueError as error:
@@ -126,7 +123,7 @@ def decode_result(data: bytes) -> Result:
 
 
 def _encode(kind: str, cls: Any, thing: Any) -> bytes:
-    _check_name(cls)
+    check_name(cls)
     header = dict(zip(_HEADER, (FORMAT, VERSION, kind, cls.__name__), strict=True))
     members = header | _form(kind, cls).pack(thing, "")
     lines = [msgspec.json.encode(k) + b": " + msgspec.json.encode(v) for k, v in members.items()]
@@ -137,7 +134,7 @@ def _decode(data: bytes, kinds: tuple[str, ...]) -> Any:
     header = _checked_header(data, kinds)
     if header.file_kind == "network":
         return decode_json(data)
-    cls: Any = _class_named(header.file_class)
+    cls: Any = class_named(header.file_class)
     form = _form(header.file_kind, cls)
     try:
         return form.unpack(decode(data, form.wire), "")
@@ -192,14 +189,13 @@ def _form(kind: str, cls: Any) -> Form:
 
 def _solution(cls: Any) -> Form:
     """Return the form of solutions: arrays, plain values, or a dataclass that the problem names."""
-    named: tuple[type, ...] = getattr(cls, "solution_types", ())
-    types = {t.__name__: t for t in named}
+    types = {t.__name__: t for t in cls.solution_types}
 
     def pack(x: Any, where: str) -> Any:
         if not dataclasses.is_dataclass(x):
             return ANYTHING.pack(x, where)
         name = type(x).__name__
-        if name not in types or not _same_class(types[name], type(x)):
+        if name not in types or not same_class(types[name], type(x)):
             raise TypeError(
                 f"{where}: to write a {name} to a file, {cls.__name__} must name it: "
                 f"solution_types: ClassVar[tuple[type, ...]] = ({name},)."
@@ -215,54 +211,3 @@ def _solution(cls: Any) -> Form:
         return form.unpack(convert(fields, form.wire, where), where)
 
     return Form(Any, pack, unpack)
-
-
-# ------------------------------------------------------------------ classes by name
-
-
-@functools.cache
-def _import_formulations() -> None:
-    """Import every module of ``optedge.formulations``, so that its classes are known."""
-    for module in pkgutil.iter_modules(optedge.formulations.__path__):
-        importlib.import_module(f"{optedge.formulations.__name__}.{module.name}")
-
-
-def _subclasses(cls: type[Problem]) -> Iterator[type[Problem]]:
-    for child in cls.__subclasses__():
-        yield child
-        yield from _subclasses(child)
-
-
-def _classes() -> dict[str, type[Problem]]:
-    """Return all problem classes by name; the package's own win, else the newest."""
-    _import_formulations()
-    found = list(_subclasses(Problem))
-    shipped = [c for c in found if c.__module__.partition(".")[0] == "optedge"]
-    return {c.__name__: c for c in [*found, *shipped]}
-
-
-def _class_named(name: Any) -> type[Problem]:
-    classes = _classes()
-    if not isinstance(name, str) or name not in classes:
-        known = ", ".join(sorted(classes))
-        raise ValueError(
-            f"class: there is no problem class {shown(repr(name))} (known are {known}); "
-            "define or import it before loading."
-        )
-    return classes[name]
-
-
-def _check_name(cls: type[Problem]) -> None:
-    """Raise ValueError if a file that names ``cls`` would be read as another class."""
-    meant = _classes().get(cls.__name__)
-    if meant is None or not _same_class(meant, cls):
-        other = "no problem class" if meant is None else f"the class of {meant.__module__}"
-        raise ValueError(
-            f"{cls.__name__} of {cls.__module__} cannot be saved: in a file that name means "
-            f"{other}."
-        )
-
-
-def _same_class(a: type, b: type) -> bool:
-    # A cell of a notebook may be run twice.
-    return (a.__module__, a.__qualname__) == (b.__module__, b.__qualname__)

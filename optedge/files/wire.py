@@ -13,6 +13,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from optedge.disk import shown
+
 #: A float; JSON has no number for the three.
 Number = int | float | Literal["inf", "-inf", "nan"]
 
@@ -62,12 +64,6 @@ _WORDS = {
 def join(where: str, name: str) -> str:
     """Return the name of a field of ``where``: ``problem.times``, or ``times`` at the top."""
     return f"{where}.{name}" if where and not name.startswith("[") else where + name
-
-
-def shown(text: str, limit: int = 60) -> str:
-    """Return text out of a file as it may stand in a message: one line, not too long."""
-    line = "".join(c if c.isprintable() else "?" for c in text)
-    return line if len(line) <= limit else line[:limit] + "..."
 
 
 def decode(data: bytes, wire: Any) -> Any:

@@ -88,6 +88,7 @@ class MakespanProblem(Problem):
     name: str = ""
 
     kinds: ClassVar[tuple[str, ...]] = ("assignment", "pruned", "lp", "dual")
+    suffixes: ClassVar[tuple[str, ...]] = (".txt",)
     bound_names: ClassVar[tuple[str, ...]] = ("prices", "LP", "preemptive", "pruned", "T*")
 
     def __post_init__(self) -> None:
@@ -192,6 +193,13 @@ class MakespanProblem(Problem):
             If some task has no pair left.
         """
         return self.replace(times=np.where(self.ready + self.times <= deadline, self.times, np.inf))
+
+    @classmethod
+    def read(cls, path: Any) -> MakespanProblem:
+        """Return the instance in a text file of the benchmark set (``makespan_rcmax``)."""
+        from optedge.formulations.makespan_rcmax import read_rcmax
+
+        return read_rcmax(path)
 
     # ---- evaluation
 
@@ -420,7 +428,8 @@ class MakespanProblem(Problem):
 
     # ---- bounds
 
-    def _compute_bound(self, name: str) -> Bound:
+    def compute_bound(self, name: str) -> Bound:
+        """Return one of the bounds of ``makespan_bounds``."""
         return bounds.COMPUTE[name](self)
 
     @property

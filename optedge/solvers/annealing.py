@@ -48,7 +48,7 @@ class AnnealingOptions(Options):
 @register(
     "annealing",
     options=AnnealingOptions,
-    needs=("code", "moves"),
+    needs=("code",),
     kind="metaheuristic",
     source="Kirkpatrick, Gelatt, Vecchi, Science 220 (1983)",
 )

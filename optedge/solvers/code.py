@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from optedge.formulations.base import BoolArray, IntArray
+from optedge.formulations.base import BoolArray, FloatArray, IntArray
 from optedge.kernels import descend, kernel, start
 from optedge.solvers.run import Run
 
@@ -110,11 +110,40 @@ def starting_code(problem: Any, run: Run) -> IntArray:
     return code
 
 
+def code_costs(problem: Any, codes: IntArray) -> FloatArray:
+    """Return the cost of each row of ``codes`` (k, n_decisions), as the problem prices it.
+
+    Raises
+    ------
+    ValueError
+        If the problem does not return a number a code.
+    """
+    costs = np.asarray(problem.costs(codes), dtype=np.float64)
+    if costs.shape != (len(codes),):
+        name, got = type(problem).__name__, costs.shape
+        raise ValueError(f"{name}.costs must return an array of {len(codes)} costs, got {got}.")
+    if np.isnan(costs).any():
+        code = codes[int(np.isnan(costs).argmax())].tolist()
+        raise ValueError(f"{type(problem).__name__}.costs returned NaN for the code {code}.")
+    return costs
+
+
 def offer_code(problem: Any, run: Run, code: IntArray, evaluations: int = 1) -> float:
     """Price one code exactly, offer its solution, and return its cost."""
-    cost = float(problem.costs(code[None])[0])
-    if cost < run.objective:
-        run.offer(problem.decode(code), cost, evaluations)
+    return float(offer_codes(problem, run, code[None], evaluations)[0])
+
+
+def offer_codes(
+    problem: Any, run: Run, codes: IntArray, evaluations: int | None = None
+) -> FloatArray:
+    """Price codes with one call, offer the solution of the best of them, and return their costs.
+
+    ``evaluations`` is how many candidates count as priced: as many as there are codes for None.
+    """
+    costs = code_costs(problem, codes)
+    best, priced = int(np.argmin(costs)), len(codes) if evaluations is None else evaluations
+    if costs[best] < run.objective:
+        run.offer(problem.decode(codes[best]), float(costs[best]), priced, code=codes[best])
     else:
-        run.count(evaluations)
-    return cost
+        run.count(priced)
+    return costs

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from optedge.solvers.code import offer_codes
 from optedge.solvers.registry import register
 from optedge.solvers.run import Run
 
@@ -50,9 +51,7 @@ def enumerate_codes(problem: Any, run: Run) -> None:
         digits = np.unravel_index(np.arange(first, first + take), counts) if counts else ()
         for i, digit in zip(open_, digits, strict=True):
             codes[:, i] = options[i][digit]
-        costs = problem.costs(codes)
-        best = int(np.argmin(costs))
-        run.offer(problem.decode(codes[best]), float(costs[best]), take)
+        offer_codes(problem, run, codes)
     if run.evaluations >= total:
         _conclude(run)
 

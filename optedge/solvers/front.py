@@ -199,9 +199,7 @@ def _result(
     """Recompute the objective, check the claims, and put the result together."""
     objective = math.inf if run.solution is None else problem.objective(run.solution)
     if run.solution is not None and not _agree(objective, run.objective):
-        raise SolverError(
-            f"{solver.name} valued its solution {run.objective!r}, the problem says {objective!r}."
-        )
+        raise SolverError(_disagreement(problem, solver, run, objective))
     bound = run.bound
     if bound > objective:
         if not _agree(bound, objective):
@@ -231,6 +229,19 @@ def _result(
         options={} if options is None else dataclasses.asdict(options),
         history=run.history,
         info={**run.info, "compile_seconds": run.compile_seconds, "bound_seconds": seconds},
+    )
+
+
+def _disagreement(problem: Problem, solver: Solver, run: Run, objective: float) -> str:
+    """Say who is wrong about the value of the final solution: the solver, or the problem itself."""
+    name = type(problem).__name__
+    if run.code is None:
+        return (
+            f"{solver.name} valued its solution {run.objective!r}, the problem says {objective!r}."
+        )
+    return (
+        f"{name} contradicts itself: costs says {run.objective!r} for the code "
+        f"{run.code.tolist()}, objective says {objective!r} for its decode."
     )
 
 

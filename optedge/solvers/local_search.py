@@ -30,7 +30,7 @@ class LocalSearchOptions(Options):
 @register(
     "local-search",
     options=LocalSearchOptions,
-    needs=("code", "moves"),
+    needs=("code",),
     kind="metaheuristic",
     guarantee="a local optimum, if not cut off",
     source="iterated local search: Lourenco, Martin, Stuetzle 2003",

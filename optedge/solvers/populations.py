@@ -13,7 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from optedge.formulations.base import BoolArray, FloatArray, IntArray
-from optedge.solvers.code import offer_code, option_table, random_codes, starting_code
+from optedge.solvers.code import (
+    offer_code,
+    offer_codes,
+    option_table,
+    random_codes,
+    starting_code,
+)
 from optedge.solvers.run import Run
 
 
@@ -84,14 +90,7 @@ def price(problem: Any, run: Run, codes: IntArray) -> FloatArray:
     ndarray
         Their costs; fewer than there are codes if the budget of evaluations ends before.
     """
-    codes = codes[: run.evaluations_left]
-    costs = np.asarray(problem.costs(codes), dtype=np.float64)
-    best = int(np.argmin(costs))
-    if costs[best] < run.objective:
-        run.offer(problem.decode(codes[best]), float(costs[best]), len(codes))
-    else:
-        run.count(len(codes))
-    return costs
+    return offer_codes(problem, run, codes[: run.evaluations_left])
 
 
 def first_population(problem: Any, run: Run, size: int) -> tuple[IntArray, FloatArray]:

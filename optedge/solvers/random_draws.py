@@ -5,9 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import numpy as np
-
-from optedge.solvers.code import random_codes
+from optedge.solvers.code import offer_codes, random_codes
 from optedge.solvers.registry import Options, option, register
 from optedge.solvers.run import Run
 
@@ -35,9 +33,6 @@ def draw(problem: Any, options: RandomOptions, run: Run) -> None:
     left = options.draws
     while not run.done() and left != 0:
         take = min(rows, run.evaluations_left, rows if left is None else left)
-        codes = random_codes(problem, run.rng, take)
-        costs = problem.costs(codes)
-        best = int(np.argmin(costs))
-        run.offer(problem.decode(codes[best]), float(costs[best]), take)
+        offer_codes(problem, run, random_codes(problem, run.rng, take))
         left = None if left is None else left - take
         rows = min(2 * rows, most)

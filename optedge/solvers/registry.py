@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
 from optedge.formulations.base import Problem
 from optedge.kernels import source_of
+from optedge.plugins import load_plugins
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -125,7 +126,7 @@ class Solver:
     problems
         The problem classes that it is for; None if any that offers what it needs.
     needs
-        What a problem must offer: ``model``, or some of those that ``Problem.offers`` lists.
+        Words that a problem must offer: ``model``, ``code``, ... (``formulations.base.offers``).
     kind
         ``exact``, ``approximation``, ``heuristic``, ``metaheuristic`` or ``own`` (a user's).
     guarantee
@@ -156,7 +157,7 @@ class Solver:
 
     def missing(self, problem: Problem) -> set[str]:
         """Return what the solver needs and ``problem`` does not offer."""
-        return set(self.needs) - problem.offers - ({"model"} if problem.kinds else set())
+        return set(self.needs - problem.offers)
 
     @property
     def option_names(self) -> list[str]:
@@ -252,11 +253,12 @@ def _identity(function: Callable[..., Any]) -> tuple[str, str]:
 
 @functools.cache
 def _load_all() -> None:
-    """Import every module of this package, so that its solvers are registered."""
+    """Import every module of this package, then the plugins: their solvers are registered."""
     import optedge.solvers as package
 
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"{package.__name__}.{module.name}")
+    load_plugins()
 
 
 def all_solvers() -> list[Solver]:

@@ -30,6 +30,8 @@ class Run:
         How many threads a solver may use.
     objective, solution
         The incumbent: the best value offered (``inf`` before) and its solution.
+    code : ndarray or None
+        The code that the incumbent was decoded from, if its solver searches codes.
     bound : float
         The largest proved bound; ``-inf`` before one is known.
     evaluations : int
@@ -61,6 +63,7 @@ class Run:
         self.max_evaluations = max_evaluations
         self.objective = math.inf
         self.solution: Any = None
+        self.code: npt.NDArray[np.int64] | None = None
         self.bound = -math.inf
         self.certificate: Certificate | None = None
         self.proof = "none"
@@ -149,11 +152,20 @@ class Run:
 
     def evaluate(self, x: Any) -> float:
         """Return the objective of ``x`` as the problem computes it; counted, and offered."""
-        value = self.problem.objective(x)
+        value = float(self.problem.objective(x))
+        if math.isnan(value):
+            raise ValueError(f"{type(self.problem).__name__}.objective returned NaN for {x!r}.")
         self.offer(x, value)
         return value
 
-    def offer(self, x: Any, value: float, evaluations: int = 1) -> bool:
+    def offer(
+        self,
+        x: Any,
+        value: float,
+        evaluations: int = 1,
+        *,
+        code: npt.NDArray[np.int64] | None = None,
+    ) -> bool:
         """Take ``x`` as the incumbent if it is the best so far.
 
         Parameters
@@ -164,6 +176,8 @@ class Run:
             Its objective (``inf`` if infeasible). The final one is recomputed by the problem.
         evaluations
             How many candidates were priced since the last offer.
+        code
+            The code that ``x`` was decoded from, if it was.
 
         Returns
         -------
@@ -174,6 +188,7 @@ class Run:
         if not value < self.objective:
             return False
         self.solution = np.array(x) if isinstance(x, np.ndarray | list | tuple) else x
+        self.code = None if code is None else code.copy()
         self.objective = float(value)
         self._record()
         return True

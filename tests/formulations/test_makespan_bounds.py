@@ -416,7 +416,7 @@ def test_bounds_are_computed_once(monkeypatch):
     p = random_problem(0)
     first = p.bound("T*")
     assert first.seconds > 0
-    monkeypatch.setattr(oe.MakespanProblem, "_compute_bound", None)
+    monkeypatch.setattr(oe.MakespanProblem, "compute_bound", None)
     assert p.bound("T*") is first
     with pytest.raises(ValueError, match=r"no bound 'magic'.*LP.*T\*"):
         p.bound("magic")

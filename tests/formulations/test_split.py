@@ -10,6 +10,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 import optedge as oe
+from optedge.formulations.accuracy import InfeasibleError
 from optedge.formulations.split import DualMinimum, KktReport, SplitProblem
 from optedge.solvers.registry import find_solver
 
@@ -429,7 +430,7 @@ def test_infeasible_integers_under_a_feasible_relaxation():
     assert p.cheap_bounds == p.bound_names
     assert p.minimise_dual().gap == INF
     assert p.relaxation().y == pytest.approx([0.5, 0.5])
-    with pytest.raises(oe.InfeasibleError, match="position 0 comes nearest: latency is 2, 1 above"):
+    with pytest.raises(InfeasibleError, match="position 0 comes nearest: latency is 2, 1 above"):
         p.relaxation("dis")
 
 

@@ -325,7 +325,8 @@ class CutProblem(Problem):
 
     # ---- bounds
 
-    def _compute_bound(self, name: str) -> Bound:
+    def compute_bound(self, name: str) -> Bound:
+        """Return the bound of the linear program, or that of the slowest stage."""
         if self.goal == "throughput":
             return stages.stage_bound(self)
         cut = flow.minimum_cut(self)

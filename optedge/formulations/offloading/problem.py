@@ -465,7 +465,8 @@ class OffloadingProblem(Problem):
         """Return the potentials in the duals of the solved model of paths."""
         return arcs.from_duals(self, solution, unit) if kind == "pairs" else None
 
-    def _compute_bound(self, name: str) -> Bound:
+    def compute_bound(self, name: str) -> Bound:
+        """Return the sum of the shortest paths of the tasks (``paths``)."""
         return paths.bound(self)
 
     def certify(self, certificate: Certificate) -> float:

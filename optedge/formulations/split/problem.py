@@ -359,7 +359,8 @@ class SplitProblem(Problem):
         """``"LP"`` and ``"rounded"``, so that a gap is left to see; all if nothing is feasible."""
         return ("LP", "rounded") if self.feasible.any() else self.bound_names
 
-    def _compute_bound(self, name: str) -> Bound:
+    def compute_bound(self, name: str) -> Bound:
+        """Return one of the bounds of ``certificates``."""
         return certificates.bound(self, name)
 
     def certify(self, certificate: Certificate) -> float:

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from optedge.disk import read_limited
-from optedge.files.wire import shown
+from optedge.disk import read_limited, shown
 from optedge.formulations.makespan import MakespanProblem
 
 _FOLDER = Path(__file__).resolve().parent.parent / "data" / "rcmax"
