@@ -9,7 +9,8 @@ import sys
 import pytest
 
 import optedge as oe
-from optedge import cli, files
+from optedge import cli
+from optedge.formulations import makespan_rcmax
 
 
 @pytest.fixture
