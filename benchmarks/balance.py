@@ -17,7 +17,6 @@ benchmarks/results/balance.md``.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Iterator
@@ -42,10 +41,7 @@ BENEFIT = {"h_indicators": "benefit", "coupling_root": 3}
 def main() -> None:
     """Measure and print; or measure one row, if started by this script itself."""
     options = _arguments()
-    if options.row:
-        task = json.loads(options.row)
-        reporting.one_core(task.pop("core"))
-        print(json.dumps(_solved(**task)))
+    if processes.measured_row(options.row, {"balance": _solved}):
         return
     chosen = processes.cores(options.jobs)
     report = Report(
@@ -119,13 +115,14 @@ def _variants(options: argparse.Namespace) -> list[dict[str, Any]]:
 def _rows(
     cases: list[dict[str, Any]], chosen: list[int | None], failed: list[str]
 ) -> Iterator[dict[str, Any]]:
-    done = processes.side_by_side(__file__, cases, chosen, COMPILING)
-    for case, found in zip(cases, done, strict=True):
-        label = f"{case['n_tasks']} tasks of {case['network']}, {case['mode']}, {case['variant']}"
-        reporting.progress(f"{label}: done")
-        if "state" in found:
-            failed.append(f"{label}: {found['state']}.")
-            continue
+    labelled = [
+        (
+            f"{c['n_tasks']} tasks of {c['network']}, {c['mode']}, {c['variant']}",
+            {"measure": "balance", **c},
+        )
+        for c in cases
+    ]
+    for case, found in processes.finished(__file__, labelled, chosen, COMPILING, failed):
         proved = found["gap"] <= 1e-7
         yield {
             "Z": case["mode"],

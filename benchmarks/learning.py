@@ -73,10 +73,7 @@ SC = learning_peers.SC
 def main() -> None:
     """Measure and print; or measure one row, if started by this script itself."""
     options = _arguments()
-    if options.row:
-        task = json.loads(options.row)
-        reporting.one_core(task.pop("core"))
-        print(json.dumps(MEASURES[task.pop("measure")](**task)))
+    if processes.measured_row(options.row, MEASURES):
         return
     chosen = processes.cores(options.jobs)
     report = Report(
@@ -385,13 +382,8 @@ def _report_policies(
 def _policy_rows(
     tasks: list[dict[str, Any]], chosen: list[int | None], failed: list[str]
 ) -> Iterator[dict[str, Any]]:
-    done = processes.side_by_side(__file__, tasks, chosen, COMPILING)
-    for task, found in zip(tasks, done, strict=True):
-        label = f"policy of {task['network']}, {task['drawn']}"
-        reporting.progress(f"{label}: done")
-        if "state" in found:
-            failed.append(f"{label}: {found['state']}.")
-            continue
+    labelled = [(f"policy of {task['network']}, {task['drawn']}", task) for task in tasks]
+    for task, found in processes.finished(__file__, labelled, chosen, COMPILING, failed):
         for who in ("policy", "myopic"):
             regrets = found[who]
             yield {
@@ -492,16 +484,9 @@ def _search_rows(
     ]
     allowed = COMPILING + 3 * max(seconds, len(options.seeds) * options.seconds)
     bound = math.nan
-    for task, found in zip(
-        [first, *others],
-        processes.side_by_side(__file__, [first, *others], chosen, allowed),
-        strict=True,
-    ):
+    labelled = [(f"{task['solver']} on {label}", task) for task in (first, *others)]
+    for task, found in processes.finished(__file__, labelled, chosen, allowed, failed):
         name = task["solver"]
-        reporting.progress(f"{label}: {name} done")
-        if "state" in found:
-            failed.append(f"{name} on {label}: {found['state']}.")
-            continue
         if name == prover:
             bound = found["bound"]
         values = found["values"]

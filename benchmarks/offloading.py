@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import math
 import statistics
 import sys
@@ -95,10 +94,7 @@ GROWTH = (
 def main() -> None:
     """Measure and print; or measure one row, if started by this script itself."""
     options = _arguments()
-    if options.row:
-        task = json.loads(options.row)
-        reporting.one_core(task.pop("core"))
-        print(json.dumps(MEASURES[task.pop("measure")](**task)))
+    if processes.measured_row(options.row, MEASURES):
         return
     chosen = processes.cores(options.jobs)
     report = Report(
@@ -311,14 +307,9 @@ def _search_rows(
         return
     bound = max(run["bound"] for run in found["runs"])
     yield _search_row("lagrangian", found["runs"], bound)
-    done = processes.side_by_side(__file__, searching, chosen, allowed)
-    for task, found in zip(searching, done, strict=True):
-        names = task["solvers"]
-        reporting.progress(f"{network}: {', '.join(names)} done")
-        if "state" in found:
-            failed.append(f"{', '.join(names)} on {network}: {found['state']}.")
-            continue
-        for name in names:
+    labelled = [(f"{', '.join(task['solvers'])} on {network}", task) for task in searching]
+    for task, found in processes.finished(__file__, labelled, chosen, allowed, failed):
+        for name in task["solvers"]:
             yield _search_row(name, found[name], bound)
 
 

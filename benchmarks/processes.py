@@ -8,9 +8,11 @@ import os
 import queue
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+
+import reporting
 
 
 def in_a_process(script: str, task: dict[str, Any], seconds: float) -> dict[str, Any]:
@@ -40,6 +42,29 @@ def in_a_process(script: str, task: dict[str, Any], seconds: float) -> dict[str,
         last = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
         return {"state": f"ERROR: {last[0]}"}
     return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def measured_row(row: str | None, measures: Mapping[str, Callable[..., Any]]) -> bool:
+    """Measure the task of ``--row``, if there is one, and print what was found, in JSON.
+
+    Parameters
+    ----------
+    row
+        The task, as :func:`in_a_process` writes it; None if the script was started by a user.
+    measures
+        Functions by name; the task's entry ``measure`` names one, the others are its parameters.
+
+    Returns
+    -------
+    bool
+        Whether there was a task.
+    """
+    if not row:
+        return False
+    task = json.loads(row)
+    reporting.one_core(task.pop("core"))
+    print(json.dumps(measures[task.pop("measure")](**task)))
+    return True
 
 
 def cores(jobs: int) -> list[int | None]:
@@ -96,6 +121,27 @@ def side_by_side(
             yield future.result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def finished(
+    script: str,
+    tasks: Iterable[tuple[str, dict[str, Any]]],
+    chosen: list[int | None],
+    seconds: float,
+    failed: list[str],
+) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Run labelled tasks :func:`side_by_side`; yield each with what was found.
+
+    A task that failed or was ended is a sentence in ``failed`` instead.
+    """
+    labelled = list(tasks)
+    done = side_by_side(script, [task for _, task in labelled], chosen, seconds)
+    for (label, task), found in zip(labelled, done, strict=True):
+        reporting.progress(f"{label}: done")
+        if "state" in found:
+            failed.append(f"{label}: {found['state']}.")
+        else:
+            yield task, found
 
 
 def peak_memory() -> float:

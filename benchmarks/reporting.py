@@ -105,7 +105,7 @@ class Report:
         for row in rows:
             known.append(row)
             self._write(markdown(known))
-        for line in markdown(known):
+        for line in markdown(known) if known else ["Nothing: every run failed."]:
             self.say(line)
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ enumeration, rational numbers, or scipy's linear programs.
 import itertools
 import math
 import os
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.optimize import linprog
 
 import optedge as oe
+from optedge import cli
 
 INF = math.inf
 
@@ -327,3 +329,15 @@ def seeds(count: int, quick: int) -> list[Any]:
     """Return seeds for a parametrised test: the first are run always, all by the longer suite."""
     rest = [pytest.param(k, marks=pytest.mark.slow) for k in range(quick, count)]
     return [*range(quick), *rest]
+
+
+def run_command(monkeypatch, capsys, *arguments):
+    """Run the command line in this process; return exit code, output and error output."""
+    monkeypatch.setattr(sys, "argv", ["optedge", *map(str, arguments)])
+    code = 0
+    try:
+        cli.main()
+    except SystemExit as stop:
+        code = stop.code or 0
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err

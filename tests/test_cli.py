@@ -7,9 +7,9 @@ import subprocess
 import sys
 
 import pytest
+from conftest import run_command as run
 
 import optedge as oe
-from optedge import cli
 from optedge.formulations import makespan_rcmax
 
 
@@ -19,18 +19,6 @@ def small(tmp_path):
     path = tmp_path / "small.json"
     oe.save(oe.MakespanProblem([[3, 6], [2, 4], [2, 4], [1, 2]], name="small"), path)
     return path
-
-
-def run(monkeypatch, capsys, *arguments):
-    """Run the command in this process; return exit code, output and error output."""
-    monkeypatch.setattr(sys, "argv", ["optedge", *map(str, arguments)])
-    code = 0
-    try:
-        cli.main()
-    except SystemExit as stop:
-        code = stop.code or 0
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
 
 
 def test_solve_prints_bound_and_gap(monkeypatch, capsys, small, tmp_path):

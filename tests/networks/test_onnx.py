@@ -10,8 +10,9 @@ import sys
 
 import numpy as np
 import pytest
+from conftest import run_command as run
 
-from optedge import cli, networks
+from optedge import networks
 
 onnx = pytest.importorskip("onnx", reason="needs the extra onnx")
 runtime = pytest.importorskip("onnxruntime", reason="needs the extra onnx")
@@ -1139,18 +1140,6 @@ def test_profile_of_known_networks(name):
 
 
 # ---------------------------------------------------------------------- command line
-
-
-def run(monkeypatch, capsys, *arguments):
-    """Run the command in this process; return exit code, output and error output."""
-    monkeypatch.setattr(sys, "argv", ["optedge", *map(str, arguments)])
-    code = 0
-    try:
-        cli.main()
-    except SystemExit as stop:
-        code = stop.code or 0
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
 
 
 def test_import_saves_the_layers(monkeypatch, capsys, tmp_path, block_file):
