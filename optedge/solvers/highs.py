@@ -56,9 +56,7 @@ def solve_explicit_model(problem: Problem, options: HighsOptions, run: Run) -> N
 
     def take(objective: float, values: Any) -> None:
         compiled.load(values)
-        x = inner.extract(model)
-        if x is not None:
-            run.evaluate(x)
+        _offer_extracted(inner, model, run)
 
     def raise_bound(value: float) -> None:
         run.raise_bound(unit * value)
@@ -83,19 +81,35 @@ def solve_explicit_model(problem: Problem, options: HighsOptions, run: Run) -> N
         run.declare_infeasible(problem.explain(solution.conflict))
     elif linear:
         if solution.status == "optimal":
-            x = inner.extract(model)
-            if x is not None:
-                run.evaluate(x)
+            _offer_extracted(inner, model, run)
         _take_relaxation(problem, kind, solution, unit, run)
     else:
         if solution.status in ("optimal", "feasible"):
-            x = inner.extract(model)
-            if x is not None:
-                run.evaluate(x)
+            _offer_extracted(inner, model, run)
         if math.isfinite(solution.bound):
             run.raise_bound(unit * solution.bound)
     if solution.stop_reason not in ("optimal", "error"):
         run.stop(solution.stop_reason)
+
+
+def _offer_extracted(problem: Problem, model: Any, run: Run) -> None:
+    """Value the solution that stands in the variables; one that breaks a rule is told in ``info``.
+
+    Raises
+    ------
+    ValueError
+        If the problem cannot read its own model: the sentence names a variable without a value.
+    """
+    try:
+        x = problem.extract(model)
+    except (TypeError, ValueError) as error:
+        from pyomo.core import Var
+
+        unset = next((v.name for v in model.component_data_objects(Var) if v.value is None), None)
+        why = f"the model leaves {unset} without a value" if unset else str(error)
+        raise ValueError(f"{type(problem).__name__}.extract failed: {why}.") from error
+    if x is not None and run.evaluate(x) == math.inf:
+        run.info["refused"] = "; ".join(run.problem.violations(x))
 
 
 def _take_relaxation(problem: Problem, kind: str, solution: Any, unit: float, run: Run) -> None:
