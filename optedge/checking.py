@@ -6,8 +6,8 @@ problem. Here they are held against each other on one small instance.
 
 from __future__ import annotations
 
+import copy
 import math
-import pickle
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -215,17 +215,17 @@ def _bounds(problem: Any, known: list[Any], rng: np.random.Generator) -> Iterato
 
 
 def _copies(problem: Any, known: list[Any], rng: np.random.Generator) -> Iterator[str]:
-    """Yield what copies, other processes and files lose of the instance and its solutions."""
+    """Yield what copies and files lose of the instance and its solutions."""
     from optedge.files import load, save
 
-    copies = {"replace()": problem.replace(), "pickle": pickle.loads(pickle.dumps(problem))}
+    copies = {"replace()": problem.replace(), "copy.deepcopy()": copy.deepcopy(problem)}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "problem.json"
         save(problem, path)
         copies["a file"] = load(path)
-    for how, copy in copies.items():
-        if copy.key != problem.key:
+    for how, other in copies.items():
+        if other.key != problem.key:
             yield f"a copy by {how} is another instance."
         for x in known[:1]:
-            if not _same(copy.objective(x), problem.objective(x)):
+            if not _same(other.objective(x), problem.objective(x)):
                 yield f"a copy by {how} values a solution differently."
