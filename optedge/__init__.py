@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from optedge import environment as environment
-    from optedge import networks, papers, platforms, plots
+    from optedge import exercises, networks, papers, platforms, plots
     from optedge.bridge import solve_model
     from optedge.files import load, read_rcmax, save
     from optedge.formulations.accuracy import (
@@ -75,7 +75,7 @@ _HOME = {
     "verify": "solvers.verification",
 }
 # ``environment`` needs an extra: it is here by name, but ``from optedge import *`` does without it.
-_MODULES = ("environment", "networks", "papers", "platforms", "plots")
+_MODULES = ("environment", "exercises", "networks", "papers", "platforms", "plots")
 
 __all__ = [
     "AccuracyCurve",
@@ -102,6 +102,7 @@ __all__ = [
     "best_ratio",
     "compare",
     "discount_bias",
+    "exercises",
     "learn_policy",
     "list_solvers",
     "load",
