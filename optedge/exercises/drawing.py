@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from optedge.formulations.base import BoolArray, FloatArray
 from optedge.formulations.makespan import MakespanProblem
 
 
@@ -34,11 +35,23 @@ def tiny_makespan_with_memory(rng: np.random.Generator, size: int) -> MakespanPr
     return p.replace(memory=memory, capacity=capacity)
 
 
+def fewer(n: int) -> Iterator[BoolArray]:
+    """List what may stay of n things: each one alone, all but one, all but two."""
+    everything = np.arange(n)
+    if n > 2:
+        yield from (everything == i for i in range(n))
+    if n > 1:
+        yield from (everything != i for i in range(n))
+    if n > 3:  # what alternates keeps its places if two are left out at once
+        pairs = itertools.combinations(range(n), 2)
+        yield from ((everything != i) & (everything != k) for i, k in pairs)
+
+
 def drop_task_server_or_time(p: MakespanProblem) -> Iterator[MakespanProblem]:
-    """List the instances with a task or a server less, or a time or a memory set to 1."""
+    """List the instances with fewer tasks, a server less, or a time or a memory set to 1."""
     n, m = p.times.shape
-    for i in range(n if n > 1 else 0):
-        yield _part(p, np.arange(n) != i, np.full(m, True))
+    for tasks in fewer(n):
+        yield _part(p, tasks, np.full(m, True))
     for j in range(m if m > 1 else 0):
         rest = np.arange(m) != j
         if p.eligible[:, rest].any(axis=1).all():
@@ -52,11 +65,7 @@ def drop_task_server_or_time(p: MakespanProblem) -> Iterator[MakespanProblem]:
             yield p.replace(memory=np.where(np.arange(n) == i, 1.0, p.memory))
 
 
-def _part(
-    p: MakespanProblem,
-    tasks: np.ndarray[tuple[int], np.dtype[np.bool_]],
-    servers: np.ndarray[tuple[int], np.dtype[np.bool_]],
-) -> MakespanProblem:
+def _part(p: MakespanProblem, tasks: BoolArray, servers: BoolArray) -> MakespanProblem:
     return MakespanProblem(
         p.times[np.ix_(tasks, servers)],
         ready=p.ready[servers],
@@ -66,13 +75,13 @@ def _part(
     )
 
 
-def all_makespans(p: MakespanProblem) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def all_makespans(p: MakespanProblem) -> FloatArray:
     """Return the makespan of every assignment, ``inf`` where it is infeasible: tiny instances."""
     n, m = p.times.shape
     plans = np.array(list(itertools.product(range(m), repeat=n)))
     on = plans[:, :, None] == np.arange(m)  # plan, task, server
     loads = np.where(on, p.times, 0.0).sum(axis=1) + p.ready
-    values: np.ndarray[tuple[int], np.dtype[np.float64]] = loads.max(axis=1)
+    values: FloatArray = loads.max(axis=1)
     if p.memory is not None and p.room is not None:
         used = np.where(on, p.memory[:, None], 0.0).sum(axis=1)
         values[(used > p.room).any(axis=1)] = np.inf

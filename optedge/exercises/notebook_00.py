@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from optedge.exercises.answers import differs, guessed, same, vector
-from optedge.exercises.drawing import all_makespans, best_makespan, schedule_fault
+from optedge.exercises.drawing import all_makespans, best_makespan, fewer, schedule_fault
 from optedge.exercises.registry import exercise, prediction
-from optedge.formulations.base import Certificate
+from optedge.formulations.base import Certificate, FloatArray
 from optedge.formulations.makespan import MakespanProblem
 
 
@@ -26,16 +26,16 @@ def related_servers(rng: np.random.Generator, size: int) -> MakespanProblem:
     return MakespanProblem.related(rng.integers(1, 10, n), rng.integers(1, 6, m))
 
 
-def speeds_of(p: MakespanProblem) -> np.ndarray[Any, np.dtype[np.float64]]:
+def speeds_of(p: MakespanProblem) -> FloatArray:
     """Return the speeds of related servers."""
     return np.asarray(p.sizes[0] / p.times[0])
 
 
 def smaller_related(p: MakespanProblem) -> Iterator[MakespanProblem]:
-    """List the instances with a task or a server less, or a work or a speed set to 1."""
+    """List the instances with fewer tasks, a server less, or a work or a speed set to 1."""
     work, speeds = p.sizes, speeds_of(p)
-    for i in range(work.size if work.size > 1 else 0):
-        yield MakespanProblem.related(np.delete(work, i), speeds)
+    for tasks in fewer(work.size):
+        yield MakespanProblem.related(work[tasks], speeds)
     for j in range(speeds.size if speeds.size > 1 else 0):
         yield MakespanProblem.related(work, np.delete(speeds, j))
     for i in np.flatnonzero(work != 1).tolist():
