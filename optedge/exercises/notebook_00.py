@@ -51,13 +51,6 @@ def best_of_sixteen(guess: Any) -> str:
     return guessed(guess, float(values.min()), int((values == values.min()).sum()))
 
 
-@prediction("00-p2")
-def verified(guess: Any) -> str:
-    """Guess the bound that a result of branch and bound can be certified for."""
-    p = tour()
-    return guessed(guess, max(p.bounds().values()))
-
-
 @exercise("00-1")
 def bound_of_equal_weights(answer: Any) -> str:
     """Say which bound the weights (1/2, 1/2) prove for the instance of the tour."""

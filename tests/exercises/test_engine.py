@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import optedge as oe
-from optedge.exercises import engine, limits, registry, shrinking
+from optedge.exercises import engine, limits, registry, scores, shrinking
 from optedge.exercises.answers import (
     Refused,
     differs,
@@ -25,6 +25,14 @@ from optedge.exercises.answers import (
 from optedge.exercises.drawing import best_makespan, drop_task_server_or_time, tiny_makespan
 
 check = oe.exercises.check
+
+
+@pytest.fixture(autouse=True)
+def own_session(monkeypatch):
+    """Give each test the exercises of the package, none of another test, and no points."""
+    registry.exercises()
+    monkeypatch.setattr(registry, "_FOUND", dict(registry._FOUND))
+    monkeypatch.setattr(scores, "_BEST", {})
 
 
 def whole_makespan(rng, size):
