@@ -31,7 +31,7 @@ def tiny_makespan_with_memory(rng: np.random.Generator, size: int) -> MakespanPr
     p = tiny_makespan(rng, size)
     memory = rng.integers(1, 6, p.n_tasks).astype(np.float64)
     share = memory.sum() / p.n_servers
-    capacity = np.maximum(np.round(share * rng.uniform(0.8, 1.6, p.n_servers)), memory.max())
+    capacity = np.maximum(np.round(share * rng.uniform(0.6, 1.2, p.n_servers)), memory.max())
     return p.replace(memory=memory, capacity=capacity)
 
 

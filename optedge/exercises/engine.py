@@ -52,6 +52,9 @@ class Report:
     def __bool__(self) -> bool:
         return self.passed
 
+    def _ipython_display_(self) -> None:
+        """Show nothing as the last line of a cell: the message was printed."""
+
 
 def check(id: str, answer: Any, seed: int | None = None) -> Report:
     """Check an answer, print what is to be said, and return it.
