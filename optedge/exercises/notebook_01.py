@@ -122,9 +122,10 @@ def matching_step(answer: Callable[[MakespanProblem], Any], p: MakespanProblem) 
     smaller=drop_task_server_or_time,
     points=4,
 )
-def memory_rows(answer: Callable[[MakespanProblem], Any], p: MakespanProblem) -> str:
-    """Write model(p) with memory rows: its optimum equals enumeration."""
-    found, best = model_optimum(answer(p)), best_makespan(p)
+def memory_rows(answer: Callable[..., Any], p: MakespanProblem) -> str:
+    """Write model(p, memory, capacity) with memory rows: its optimum equals enumeration."""
+    bare = p.replace(memory=None, capacity=None)
+    found, best = model_optimum(answer(bare, p.memory, p.capacity)), best_makespan(p)
     if same(found, best):
         return ""
     says = "is infeasible" if np.isinf(found) else f"has the optimum {found:g}"

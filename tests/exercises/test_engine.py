@@ -118,8 +118,8 @@ def test_a_model_with_at_most_one_server_a_task_hears_of_one_task_and_one_server
     """``<= 1`` in place of ``== 1`` shrinks to a 1 x 1 instance: optimum 0 against 1."""
     import pyomo.environ as pyo
 
-    def at_most_one(p):
-        m = p.model()
+    def at_most_one(p, memory, capacity):
+        m = p.replace(memory=memory, capacity=capacity).model()
         m.assign.deactivate()
         m.loose = pyo.Constraint(
             m.I, rule=lambda m, i: sum(m.x[k, j] for k, j in m.E if k == i) <= 1
