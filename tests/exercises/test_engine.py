@@ -33,6 +33,7 @@ def own_session(monkeypatch):
     registry.exercises()
     monkeypatch.setattr(registry, "_FOUND", dict(registry._FOUND))
     monkeypatch.setattr(scores, "_BEST", {})
+    monkeypatch.setattr(engine, "SHRINK_SECONDS", 60.0)  # on a busy machine, too
 
 
 def whole_makespan(rng, size):
