@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from optedge import environment as environment
-    from optedge import networks, papers, platforms, plots
+    from optedge import exercises, networks, papers, platforms, plots
     from optedge.bridge import solve_model
     from optedge.checking import check_problem
     from optedge.files import load, save
@@ -69,7 +69,7 @@ _HOME = {
     "verify": "solvers.verification",
 }
 # ``environment`` needs an extra: it is here by name, but ``from optedge import *`` does without it.
-_MODULES = ("environment", "networks", "papers", "platforms", "plots")
+_MODULES = ("environment", "exercises", "networks", "papers", "platforms", "plots")
 
 __all__ = [
     "AccuracyCurve",
@@ -93,6 +93,7 @@ __all__ = [
     "check_problem",
     "compare",
     "discount_bias",
+    "exercises",
     "learn_policy",
     "list_solvers",
     "load",

@@ -18,7 +18,7 @@ import optedge as oe
 README = Path(__file__).parent.parent / "README.md"
 
 
-@pytest.mark.parametrize("name", ["optedge", "optedge.bridge"])
+@pytest.mark.parametrize("name", ["optedge", "optedge.bridge", "optedge.exercises"])
 def test_examples_in_docstrings(name):
     """Examples print what they say."""
     failed, tried = doctest.testmod(importlib.import_module(name))

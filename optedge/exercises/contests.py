@@ -1,0 +1,62 @@
+"""Heuristics that are handed in: tried on many hidden instances, judged by their mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from optedge.exercises.answers import Refused
+from optedge.formulations.offloading.problem import OffloadingProblem
+from optedge.formulations.offloading.rules import Schedule
+from optedge.solvers.front import solve
+from optedge.solvers.run import Run
+
+Problems = Sequence[OffloadingProblem]
+
+
+def worse_than(rival: str, answer: Callable[..., Any], problems: Problems, budget: int) -> str:
+    """Return ``""`` if the mean of a heuristic is at most that of a solver, else a sentence.
+
+    Parameters
+    ----------
+    rival
+        The name of a solver that needs no budget.
+    answer
+        ``f(problem, run)``, which returns a solution.
+    problems
+        On each it gets a run of its own, with seed 0.
+    budget
+        Candidates that it may price through the run.
+
+    Raises
+    ------
+    Refused
+        If a solution is infeasible, or the budget is exceeded.
+    """
+    own = [_value(answer, p, budget) for p in problems]
+    others = [solve(p, rival, bound=False).objective for p in problems]
+    mean, level = float(np.mean(own)), float(np.mean(others))
+    if mean <= level + 1e-9 * abs(level):
+        return ""
+    many = f"the mean of {len(own)} instances is" if len(own) > 1 else "the value is"
+    return f"{many} {mean:g}, that of {rival!r} {level:g}"
+
+
+def _value(answer: Callable[..., Any], p: OffloadingProblem, budget: int) -> float:
+    run = Run(p, seed=0, max_evaluations=budget)
+    x = answer(p, run)
+    x = x if isinstance(x, Schedule) else np.asarray(x)
+    faults = p.violations(x)
+    if faults:
+        raise Refused(faults[0].rstrip("."))
+    if run.evaluations > budget:
+        raise Refused(f"your function prices {run.evaluations} candidates, {budget} are allowed")
+    return p.objective(x)
+
+
+def one_alone(problems: Problems) -> Iterator[Problems]:
+    """List the instances one by one."""
+    if len(problems) > 1:
+        yield from ((p,) for p in problems)
