@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from optedge.formulations.cut import CutProblem, bandwidth_curve
     from optedge.formulations.makespan import MakespanProblem
     from optedge.formulations.offloading import OffloadingProblem, Schedule, Weighting
-    from optedge.formulations.offloading.decisions import discount_bias
+    from optedge.formulations.offloading.costs.decisions import discount_bias
     from optedge.formulations.split import SplitProblem
     from optedge.solvers.deep_q.policy import Policy, learn_policy
     from optedge.solvers.front import solve
@@ -62,7 +62,7 @@ _HOME = {
     "bandwidth_curve": "formulations.cut",
     "best_ratio": "formulations.accuracy",
     "compare": "study",
-    "discount_bias": "formulations.offloading.decisions",
+    "discount_bias": "formulations.offloading.costs.decisions",
     "learn_policy": "solvers.deep_q.policy",
     "list_solvers": "solvers.registry",
     "load": "files",

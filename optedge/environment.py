@@ -25,9 +25,10 @@ from typing import Any, Literal
 import numpy as np
 
 from optedge.formulations.base import BoolArray, FloatArray, IntArray
-from optedge.formulations.offloading import OffloadingProblem, pair_costs
-from optedge.formulations.offloading.episodes import Batch, Episodes, Features, PairEpisodes
-from optedge.formulations.offloading.prefixes import PrefixEpisodes
+from optedge.formulations.offloading import OffloadingProblem
+from optedge.formulations.offloading.costs import pair_costs
+from optedge.formulations.offloading.episodes.pairs import Batch, Episodes, Features, PairEpisodes
+from optedge.formulations.offloading.episodes.prefixes import PrefixEpisodes
 
 try:
     import gymnasium

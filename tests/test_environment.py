@@ -15,7 +15,8 @@ from gymnasium.utils.env_checker import check_env
 
 import optedge as oe
 from optedge.environment import ID, OffloadingEnv
-from optedge.formulations.offloading import OffloadingProblem, decisions
+from optedge.formulations.offloading import OffloadingProblem
+from optedge.formulations.offloading.costs import decisions
 from optedge.papers import ddpqn
 
 INF = np.inf

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from optedge.formulations.offloading import OffloadingProblem
-from optedge.formulations.offloading.episodes import myopic as myopic_plan
+from optedge.formulations.offloading.episodes.pairs import myopic as myopic_plan
 from optedge.solvers.code import offer_code
 from optedge.solvers.deep_q.training import make_episodes, unfit_for_episodes
 from optedge.solvers.registry import register

@@ -12,9 +12,10 @@ from test_offloading_paths import e2
 from test_weighting import SC, e3, four_subtasks, weighted
 
 import optedge as oe
-from optedge.formulations.offloading import OffloadingProblem, decisions
-from optedge.formulations.offloading.episodes import Batch, PairEpisodes, myopic
-from optedge.formulations.offloading.prefixes import PrefixEpisodes
+from optedge.formulations.offloading import OffloadingProblem
+from optedge.formulations.offloading.costs import decisions
+from optedge.formulations.offloading.episodes.pairs import Batch, PairEpisodes, myopic
+from optedge.formulations.offloading.episodes.prefixes import PrefixEpisodes
 
 INF = np.inf
 

@@ -15,9 +15,10 @@ from conftest import INF, seeds
 
 import optedge as oe
 from optedge import disk
-from optedge.formulations.offloading import OffloadingProblem, decisions
-from optedge.formulations.offloading.decisions import discount_bias
-from optedge.formulations.offloading.episodes import PairEpisodes
+from optedge.formulations.offloading import OffloadingProblem
+from optedge.formulations.offloading.costs import decisions
+from optedge.formulations.offloading.costs.decisions import discount_bias
+from optedge.formulations.offloading.episodes.pairs import PairEpisodes
 from optedge.papers import ddpqn
 from optedge.solvers.deep_q.options import LEARNERS, PRESETS, DeepQOptions
 from optedge.solvers.deep_q.replay import CumulativeSums, Memory, Sample, SumTree

@@ -38,27 +38,16 @@ from optedge.formulations.base import (
     Problem,
     array_field,
 )
-from optedge.formulations.offloading import (
-    arcs,
-    building,
-    certificates,
-    classes,
-    count_certificates,
-    greedy,
-    merging,
-    models,
-    offset_certificates,
-    pair_costs,
-    paths,
-    rules,
-    simulation,
-    simulation_data,
-    views,
-    weighing,
-)
-from optedge.formulations.offloading.rules import Schedule as Schedule
-from optedge.formulations.offloading.simulation_data import ORDERS
-from optedge.formulations.offloading.weighting import Weighting as Weighting
+from optedge.formulations.offloading import building, merging
+from optedge.formulations.offloading.balance import count_certificates, offset_certificates
+from optedge.formulations.offloading.costs import pair_costs, paths
+from optedge.formulations.offloading.costs.weighting import Weighting as Weighting
+from optedge.formulations.offloading.models import arcs, explicit
+from optedge.formulations.offloading.plans import schedule, views
+from optedge.formulations.offloading.plans.schedule import Schedule as Schedule
+from optedge.formulations.offloading.prices import certificates, classes
+from optedge.formulations.offloading.simulation import arrays, greedy, simulate, weighing
+from optedge.formulations.offloading.simulation.arrays import ORDERS
 from optedge.networks import dag
 from optedge.networks.graph import LayerGraph
 from optedge.platforms import Platform
@@ -413,9 +402,9 @@ class OffloadingProblem(Problem):
         return "sum of flow times" if self.weights is None else "weighted objective"
 
     @functools.cached_property
-    def data(self) -> simulation_data.SimulationData:
+    def data(self) -> arrays.SimulationData:
         """The arrays that the compiled simulation reads."""
-        return simulation_data.make_data(self)
+        return arrays.make_data(self)
 
     # ---- explicit models and bounds
 
@@ -427,7 +416,7 @@ class OffloadingProblem(Problem):
     @property
     def kinds(self) -> tuple[str, ...]:  # type: ignore[override]  # graphs have fewer
         """The explicit models: the exact one first."""
-        return models.kinds(self)
+        return explicit.kinds(self)
 
     def model(self, kind: str | None = None, *, relax: bool = False) -> Any:
         """Return an explicit model (``models``); its objective is in ``m.unit`` seconds.
@@ -443,23 +432,23 @@ class OffloadingProblem(Problem):
         relax
             Whether shares replace the binary decisions.
         """
-        return models.build(self, self.check_kind(kind), relax)
+        return explicit.build(self, self.check_kind(kind), relax)
 
     def model_size(self, kind: str | None = None) -> tuple[int, int]:
         """Return about how many rows and columns the model has."""
-        return models.size(self, self.check_kind(kind))
+        return explicit.size(self, self.check_kind(kind))
 
     def extract(self, model: Any) -> Schedule | None:
         """Return the schedule that a solved model holds, retimed exactly; None if it is none."""
-        return models.extract(self, model)
+        return explicit.extract(self, model)
 
     def fill(self, model: Any, x: Schedule | npt.ArrayLike) -> None:
         """Write a solution into the variables of ``model``."""
-        models.fill(self, model, self.schedule(x))
+        explicit.fill(self, model, self.schedule(x))
 
     def scaled(self) -> tuple[OffloadingProblem, float]:
         """Return the instance itself, and the unit in seconds that its models have."""
-        return self, models.unit(self)
+        return self, explicit.unit(self)
 
     def dual_certificate(self, kind: str, solution: Any, unit: float = 1.0) -> Certificate | None:
         """Return the potentials in the duals of the solved model of paths."""
@@ -554,7 +543,7 @@ class OffloadingProblem(Problem):
         # Read without a sign, numbers below 0 are large: one pass over the codes for both ends.
         if rows.size and rows.view(np.uint64).max() >= self.n_servers:
             raise ValueError(f"codes: servers are 0 to {self.n_servers - 1}.")
-        return simulation.costs(self.data, self.allowed, rows)
+        return simulate.costs(self.data, self.allowed, rows)
 
     def decode(self, code: npt.ArrayLike) -> Schedule:
         """Return the schedule that the assignment means."""
@@ -581,7 +570,7 @@ class OffloadingProblem(Problem):
             raise ValueError(f"servers must have shape ({self.n_subtasks},), got {servers.shape}.")
         if not ((servers >= 0) & (servers < self.n_servers)).all():
             raise ValueError(f"servers must be 0 to {self.n_servers - 1}.")
-        return Schedule(servers, simulation.starts(self, servers))
+        return Schedule(servers, simulate.starts(self, servers))
 
     def flows(self, x: Schedule | npt.ArrayLike) -> FloatArray:
         """Return the flow time of each task in seconds, ``(n_tasks,)``."""
@@ -622,7 +611,7 @@ class OffloadingProblem(Problem):
 
     def violations(self, x: Schedule | npt.ArrayLike) -> list[str]:
         """Return a sentence for each rule that ``x`` breaks; empty if it is feasible."""
-        return rules.broken(self, x)
+        return schedule.broken(self, x)
 
     # ---- what one can see of a solution
 

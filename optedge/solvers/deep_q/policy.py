@@ -19,7 +19,7 @@ import numpy as np
 from optedge import disk
 from optedge.formulations.base import FloatArray, IntArray
 from optedge.formulations.offloading import OffloadingProblem
-from optedge.formulations.offloading.episodes import PairEpisodes, myopic
+from optedge.formulations.offloading.episodes.pairs import PairEpisodes, myopic
 from optedge.solvers.code import offer_code
 from optedge.solvers.deep_q.checkpoint import read_arrays
 from optedge.solvers.deep_q.learner import Learner

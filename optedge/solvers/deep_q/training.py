@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from optedge.formulations.offloading import OffloadingProblem
-from optedge.formulations.offloading.episodes import Episodes, PairEpisodes, myopic
-from optedge.formulations.offloading.prefixes import PrefixEpisodes, why_not
+from optedge.formulations.offloading.episodes.pairs import Episodes, PairEpisodes, myopic
+from optedge.formulations.offloading.episodes.prefixes import PrefixEpisodes, why_not
 from optedge.solvers.code import offer_code
 from optedge.solvers.deep_q import checkpoint
 from optedge.solvers.deep_q.learner import Learner
