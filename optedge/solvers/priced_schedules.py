@@ -29,11 +29,12 @@ from optedge.solvers.result import relative_gap
 from optedge.solvers.run import Run
 
 if TYPE_CHECKING:
+    from optedge.formulations.offloading.plans.schedule import Schedule
     from optedge.formulations.offloading.prices.ascent import Climb, Grid
     from optedge.formulations.offloading.prices.classes import Classes
     from optedge.formulations.offloading.prices.insertion import Plan
     from optedge.formulations.offloading.prices.recreation import Guide
-    from optedge.formulations.offloading.problem import OffloadingProblem, Schedule
+    from optedge.formulations.offloading.problem import OffloadingProblem
 
 CELL, STEP = 0.7e-9, 6e-9  # seconds of one step of pricing and of insertion, roughly
 CHUNK = 0.1  # such seconds between two looks at the clock

@@ -11,7 +11,8 @@ from test_offloading_paths import MODULE, RATES, THREE, e1, random_problem
 from test_weighting import COMBINATIONS, e2, module, weighted
 
 from optedge.formulations.offloading import OffloadingProblem, Weighting
-from optedge.formulations.offloading.episodes.pairs import Batch, PairEpisodes
+from optedge.formulations.offloading.episodes.base import Batch
+from optedge.formulations.offloading.episodes.pairs import PairEpisodes
 from optedge.formulations.offloading.episodes.prefixes import PrefixEpisodes
 from optedge.formulations.offloading.simulation.arrays import ORDERS
 

@@ -19,11 +19,12 @@ from optedge.formulations.offloading import OffloadingProblem
 from optedge.formulations.offloading.costs import decisions
 from optedge.formulations.offloading.costs.decisions import discount_bias
 from optedge.formulations.offloading.episodes.pairs import PairEpisodes
+from optedge.formulations.offloading.episodes.waiting import make_episodes
 from optedge.papers import ddpqn
 from optedge.solvers.deep_q.options import LEARNERS, PRESETS, DeepQOptions
 from optedge.solvers.deep_q.replay import CumulativeSums, Memory, Sample, SumTree
 from optedge.solvers.deep_q.rewards import Rewards
-from optedge.solvers.deep_q.training import make_episodes, train
+from optedge.solvers.deep_q.training import train
 from optedge.solvers.deep_q.values import QNetwork
 from optedge.solvers.run import Run
 
@@ -608,7 +609,7 @@ def test_waiting_is_simulated_where_it_can_be():
         "PrefixEpisodes": [p.replace(order="strict"), e2()],
     }
     for kind, problems in kinds.items():
-        assert [type(make_episodes(q, "auto")).__name__ for q in problems] == [kind] * 2
+        assert [type(make_episodes([q])).__name__ for q in problems] == [kind] * 2
 
 
 def test_branches_and_pools_are_learnt():

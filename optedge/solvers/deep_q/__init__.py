@@ -33,9 +33,10 @@ rate 1e-3, batch 256, target copied every 100 updates, one update a transition, 
 pairs, balance, simulated waiting); ``preset="long"`` has it, for many tasks that depend on each
 other, whose episodes are too long to learn from nothing. Our default discounts nothing, as the
 objective does not; for what 0.8 costs see
-:func:`~optedge.formulations.offloading.costs.decisions.discount_bias`. Departures of both: Adam in place of a bare gradient; the state (``episodes``); rewards
-above the least cost of their step, scaled and clipped without moving the optimum (``rewards``);
-many episodes side by side; a learning rate that falls with the steps (not in ``"paper"``).
+:func:`~optedge.formulations.offloading.costs.decisions.discount_bias`. Departures of both: Adam
+in place of a bare gradient; the state (``episodes``); rewards above the least cost of their step,
+scaled and clipped without moving the optimum (``rewards``); many episodes side by side; a learning
+rate that falls with the steps (not in ``"paper"``).
 
 Source: Xue, Wu, Peng, Wolter, "DDPQN: An Efficient DNN Offloading Strategy in Local-Edge-Cloud
 Collaborative Environments", section 4 and algorithm 1; van Hasselt et al. 2016, Wang et al. 2016,

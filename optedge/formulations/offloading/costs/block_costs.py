@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from optedge.formulations.base import FloatArray, IntArray
-from optedge.formulations.offloading.costs import blocks, pair_costs
+from optedge.formulations.offloading.costs import blocks, weight_tables
 from optedge.formulations.offloading.costs.blocks import END, Block, Branch
 from optedge.kernels import kernel
 
@@ -71,7 +71,7 @@ def as_one_layer(problem: OffloadingProblem, block: Block, seconds: FloatArray) 
     """Return what the block costs if all behind its start is one layer of so many seconds."""
     if problem.weights is None:
         return np.asarray(blocks.sending(problem, block.start) + seconds)
-    return pair_costs.of_module(problem, block.start, seconds)
+    return weight_tables.of_module(problem, block.start, seconds)
 
 
 def size(problem: OffloadingProblem, step: FloatArray) -> FloatArray:

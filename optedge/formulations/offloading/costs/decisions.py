@@ -20,8 +20,8 @@ objective is told by :func:`discount_bias`.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -74,11 +74,6 @@ class Decisions:
     def n_decisions(self) -> int:
         """Number of decisions, N."""
         return int(self.table_of.size)
-
-    @functools.cached_property
-    def before(self) -> IntArray:
-        """The decision whose server the state holds: k - 1, and -1 where it is the client."""
-        return np.where(self.first, -1, np.arange(self.n_decisions) - 1)
 
     def cost(self, servers: IntArray) -> float:
         """Return what a plan costs, Z and waiting aside."""
@@ -152,6 +147,26 @@ def why_not(problem: OffloadingProblem) -> str | None:
     if not problem.is_pairwise:
         return "waiting counts in the coordination (h_wait): costs are no sum over pairs."
     return None
+
+
+def leads_on(made: Sequence[Decisions], tables: FloatArray, table_of: IntArray) -> BoolArray:
+    """Return which servers may be chosen: those from which the task can be ended."""
+    may = np.isfinite(tables)
+    for d, index in zip(made, table_of, strict=True):
+        for k in range(d.n_decisions - 2, -1, -1):
+            if not d.first[k + 1]:
+                may[index[k]] &= may[index[k + 1]].any(axis=1)
+    return may
+
+
+def some_left_out(made: Sequence[Decisions], may: BoolArray, table_of: IntArray) -> bool:
+    """Tell whether a state that can be reached has a server that may not be chosen."""
+    for d, index in zip(made, table_of, strict=True):
+        for k in range(d.n_decisions):
+            reached = [d.home[k]] if d.first[k] else np.flatnonzero(may[index[k - 1]].any(axis=0))
+            if not may[index[k]][reached].all():
+                return True
+    return False
 
 
 class DiscountBias(NamedTuple):

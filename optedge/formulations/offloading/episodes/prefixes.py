@@ -29,18 +29,16 @@ import numpy.typing as npt
 
 from optedge.formulations.base import BoolArray, FloatArray, IntArray
 from optedge.formulations.offloading.costs import blocks, decisions
+from optedge.formulations.offloading.episodes import observations
+from optedge.formulations.offloading.episodes.base import Batch, Episodes
 from optedge.formulations.offloading.episodes.evenness import Evenness
-from optedge.formulations.offloading.episodes.pairs import (
-    Batch,
-    Episodes,
-    Features,
-    leads_on,
-    seen_of_networks,
-    some_left_out,
+from optedge.formulations.offloading.episodes.observations import Features
+from optedge.formulations.offloading.episodes.tracing import (
+    cut_vertices,
+    look_back,
+    prefix,
+    try_all,
 )
-from optedge.formulations.offloading.simulation.arrays import SimulationData, workspace
-from optedge.formulations.offloading.simulation.simulate import simulate
-from optedge.kernels import kernel
 
 if TYPE_CHECKING:
     from optedge.formulations.offloading.problem import OffloadingProblem
@@ -69,12 +67,12 @@ class PrefixEpisodes(Episodes):
             raise ValueError(reason)
         self.problem, self._weights = problem, problem.data.weights
         self.n_steps, self.n_servers = problem.n_subtasks, problem.n_servers
-        self._is_cut = _cut_vertices(problem)
-        self._prefixes = [_prefix(problem, int(v) + 1) for v in np.flatnonzero(self._is_cut)]
+        self._is_cut = cut_vertices(problem)
+        self._prefixes = [prefix(problem, int(v) + 1) for v in np.flatnonzero(self._is_cut)]
         self._prefix_of = np.cumsum(self._is_cut) - 1
         self._edge_of = {(u, v): e for e, (u, v) in enumerate(problem.edges.tolist())}
         self._evenness = Evenness(problem.tiers)
-        self._seen = seen_of_networks([problem])[0]
+        self._seen = observations.of_networks([problem])[0]
         self._pace = float(np.median(problem.seconds[problem.allowed]))
         self._pooled = np.isfinite(problem.pools)
         self._chains = problem.is_chains
@@ -82,8 +80,8 @@ class PrefixEpisodes(Episodes):
         self.is_masked = not problem.allowed.all()
         if self._decisions is not None:
             made, index = [self._decisions], self._decisions.table_of[None]
-            self._may = leads_on(made, self._decisions.tables, index)
-            self.is_masked = some_left_out(made, self._may, index)
+            self._may = decisions.leads_on(made, self._decisions.tables, index)
+            self.is_masked = decisions.some_left_out(made, self._may, index)
         widths = (
             self.n_servers,
             self._seen.shape[1],
@@ -189,10 +187,10 @@ class PrefixEpisodes(Episodes):
             states[:, ends[1] : ends[2]] = self._evenness.seen(counts)
         backlog = np.zeros((len(states), m))
         if k > 0 and (self._is_cut[k - 1] or ends[3] > ends[2]):
-            prefix = self._prefixes[self._prefix_of[k - 1]]
-            after = prefix.n_subtasks - 1
+            placed = self._prefixes[self._prefix_of[k - 1]]
+            after = placed.n_subtasks - 1
             born = -1.0 if not begins_task or k == self.n_steps else float(p.release[p.tasks[k]])
-            states[:, -2] = look_back(prefix.data, batch.servers, after, born, backlog)
+            states[:, -2] = look_back(placed.data, batch.servers, after, born, backlog)
         if ends[3] > ends[2]:
             backlog = np.where(self._pooled, backlog / np.where(self._pooled, p.pools, 1.0), 0.0)
             states[:, ends[2] : ends[3]] = backlog / (backlog + self._pace)
@@ -309,92 +307,3 @@ def _unconnected(problem: OffloadingProblem) -> str | None:
             s, t = used[cut[0]].tolist()
             return f"task {i} branches and nothing gets from server {s} to {t}: episodes may stall."
     return None
-
-
-def _cut_vertices(problem: OffloadingProblem) -> BoolArray:
-    """Return which layers are cut vertices of their task, ``(n_subtasks,)``."""
-    found = np.zeros(problem.n_subtasks, dtype=bool)
-    for group in blocks.groups(problem):
-        first = problem.first[group.members[0]]
-        inside = np.array([block.start for block in group.blocks]) - first
-        for i in group.members:
-            found[problem.first[i] + inside] = True
-    return found
-
-
-def _prefix(problem: OffloadingProblem, n: int) -> OffloadingProblem:
-    """Return the problem of the first ``n`` layers alone, valued by flow times."""
-    tasks = int(problem.tasks[n - 1]) + 1
-    return problem.replace(
-        successors=tuple(tuple(w for w in row if w < n) for row in problem.successors[:n]),
-        work_gcycles=problem.work_gcycles[:n],
-        outputs_mb=problem.outputs_mb[:n],
-        tasks=problem.tasks[:n],
-        inputs_mb=problem.inputs_mb[:tasks],
-        clients=problem.clients[:tasks],
-        release=problem.release[:tasks],
-        weights=None,
-        return_result=False,
-    )
-
-
-@kernel
-def look_back(
-    data: SimulationData, servers: IntArray, after: int, born: float, backlog: FloatArray
-) -> FloatArray:
-    """Simulate the prefix of each row; return the sums of flow times, ``(rows,)``.
-
-    Parameters
-    ----------
-    data
-        Of the prefix.
-    servers
-        Plans of all layers, ``(rows, n_steps)``.
-    after, born
-        The moment looked at: the end of layer ``after``, or ``born`` unless that is negative.
-    backlog
-        Filled with the seconds of work left on each server then, ``(rows, n_servers)``.
-    """
-    work = workspace(data)
-    n = data.tasks.size
-    flows = np.zeros(len(servers))
-    for r in range(len(servers)):
-        plan = servers[r, :n].copy()
-        flows[r] = simulate(data, plan, work)
-        now = born
-        if now < 0.0:
-            now = work.begins[after] + data.seconds[after, plan[after]]
-        backlog[r] = 0.0
-        for v in range(n):
-            begin = work.begins[v]
-            left = begin + data.seconds[v, plan[v]] - max(begin, now)
-            if left > 0.0:
-                backlog[r, plan[v]] += left
-    return flows
-
-
-@kernel
-def try_all(data: SimulationData, servers: IntArray) -> FloatArray:
-    """Return the sums of flow times with the prefix's last layer on each server.
-
-    Parameters
-    ----------
-    data
-        Of the prefix.
-    servers
-        Plans of all layers, ``(rows, n_steps)``; of the last layer's no notice is taken.
-
-    Returns
-    -------
-    ndarray
-        Seconds, ``(rows, n_servers)``.
-    """
-    work = workspace(data)
-    n, m = data.seconds.shape
-    flows = np.zeros((len(servers), m))
-    for r in range(len(servers)):
-        plan = servers[r, :n].copy()
-        for s in range(m):
-            plan[n - 1] = s
-            flows[r, s] = simulate(data, plan, work)
-    return flows

@@ -29,7 +29,8 @@ from optedge.formulations.offloading.costs import blocks
 from optedge.formulations.offloading.models import schedules
 
 if TYPE_CHECKING:
-    from optedge.formulations.offloading.problem import OffloadingProblem, Schedule
+    from optedge.formulations.offloading.plans.schedule import Schedule
+    from optedge.formulations.offloading.problem import OffloadingProblem
 
 ROUND = 1e-9  # relative: ends this close to a start are before it
 

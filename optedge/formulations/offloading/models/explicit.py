@@ -21,7 +21,7 @@ b; starts :math:`S_v` and completions :math:`C_i`:
 :math:`K_s` layers in a slot. Rounded ``"down"`` (default) every schedule becomes a flow of no
 larger value, so that the model gives a bound; rounded ``"up"`` every flow is a schedule.
 
-``balance`` (chains): the paths with the node balance of the weighted objective (``models.balance``).
+``balance`` (chains): the paths with the node balance of the weighted objective (see there).
 
 With ``weights`` the arcs of ``pairs`` carry their costs; there are only ``balance``, where Z has a
 weight, and ``pairs``, which leaves Z out. The others minimise flow times.
@@ -44,7 +44,8 @@ from optedge.formulations.offloading.costs import blocks, paths
 from optedge.formulations.offloading.models import arcs, balance, disjunctive, schedules, slots
 
 if TYPE_CHECKING:
-    from optedge.formulations.offloading.problem import OffloadingProblem, Schedule
+    from optedge.formulations.offloading.plans.schedule import Schedule
+    from optedge.formulations.offloading.problem import OffloadingProblem
 
 KINDS = ("disjunctive", "pairs", "static", "time")
 CHAIN_KINDS = ("static", "time")

@@ -16,9 +16,10 @@ from optedge.formulations.base import (
     IntArray,
 )
 from optedge.formulations.offloading.costs import blocks, paths
+from optedge.formulations.offloading.plans.schedule import Schedule
 
 if TYPE_CHECKING:
-    from optedge.formulations.offloading.problem import OffloadingProblem, Schedule
+    from optedge.formulations.offloading.problem import OffloadingProblem
 
 MOST_DESCENT = 600  # layers times servers up to which the known plan is improved
 
@@ -113,8 +114,6 @@ def retime(problem: OffloadingProblem, servers: IntArray, keys: npt.ArrayLike) -
     Schedule or None
         None if the servers are not allowed or not connected.
     """
-    from optedge.formulations.offloading.problem import Schedule
-
     if problem.violations(servers):
         return None
     arrival, starts = np.full(problem.n_subtasks, -np.inf), np.zeros(problem.n_subtasks)

@@ -24,7 +24,8 @@ from optedge.formulations.offloading.costs import blocks
 from optedge.formulations.offloading.models import schedules
 
 if TYPE_CHECKING:
-    from optedge.formulations.offloading.problem import OffloadingProblem, Schedule
+    from optedge.formulations.offloading.plans.schedule import Schedule
+    from optedge.formulations.offloading.problem import OffloadingProblem
 
 Rounding = Literal["down", "up"]
 SLOTS = 40  # slots of the default grid, where no grid fits all numbers

@@ -8,15 +8,18 @@ the recursion keeps the least end plus costs, which is a heuristic then.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from optedge.formulations.base import FloatArray, IntArray
+from optedge.formulations.offloading.plans.schedule import Schedule
 from optedge.formulations.offloading.prices.classes import Classes
-from optedge.formulations.offloading.problem import OffloadingProblem, Schedule
-from optedge.formulations.offloading.simulation.timetable import Timetable, first_fit, idle, occupy
+from optedge.formulations.offloading.simulation.timetable import Timetable, blank, first_fit, occupy
 from optedge.kernels import kernel
+
+if TYPE_CHECKING:
+    from optedge.formulations.offloading.problem import OffloadingProblem
 
 
 class Plan(NamedTuple):
@@ -55,6 +58,12 @@ def to_schedule(problem: OffloadingProblem, plan: Plan) -> Schedule:
 def copy(plan: Plan) -> Plan:
     """Return a copy."""
     return Plan(plan.servers.copy(), plan.starts.copy(), plan.ends.copy())
+
+
+@kernel
+def idle(c: Classes) -> Timetable:
+    """Return the timetable of idle servers, with room for all tasks."""
+    return blank(c.pools.size, int((c.counts * c.layers).sum()))
 
 
 @kernel

@@ -15,8 +15,8 @@ import numpy as np
 
 from optedge.formulations.base import FloatArray, IntArray
 from optedge.formulations.offloading.prices.classes import Classes
-from optedge.formulations.offloading.prices.insertion import Plan, all_options, book, insert
-from optedge.formulations.offloading.simulation.timetable import Timetable, idle
+from optedge.formulations.offloading.prices.insertion import Plan, all_options, book, idle, insert
+from optedge.formulations.offloading.simulation.timetable import Timetable
 from optedge.kernels import kernel
 
 FREE, WINDOW = 0.25, 0.40  # of the insertions go anywhere; from there up to here: a free window

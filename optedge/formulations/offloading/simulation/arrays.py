@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from optedge.formulations.base import FloatArray, IntArray
-from optedge.formulations.offloading.costs import pair_costs
-from optedge.formulations.offloading.costs.pair_costs import WeightData
+from optedge.formulations.offloading.costs import weight_tables
+from optedge.formulations.offloading.costs.weight_tables import WeightData
 from optedge.kernels import kernel
 
 if TYPE_CHECKING:
-    from optedge.formulations.offloading.problem import OffloadingProblem
+    from optedge.formulations.offloading.derived import DerivedData
 
 #: How an assignment becomes a schedule; the number of each is its place.
 ORDERS = ("fcfs", "priority", "strict", "planned")
@@ -122,7 +122,7 @@ def workspace(data: SimulationData) -> Workspace:
     )
 
 
-def make_data(problem: OffloadingProblem) -> SimulationData:
+def make_data(problem: DerivedData) -> SimulationData:
     """Return the arrays of ``problem``."""
     n = problem.n_subtasks
     counts = np.array([len(row) for row in problem.successors], dtype=np.int64)
@@ -159,7 +159,7 @@ def make_data(problem: OffloadingProblem) -> SimulationData:
             problem.rank,
             problem.return_result,
         ),
-        weights=pair_costs.make(problem),
+        weights=weight_tables.make(problem),
     )
     for value in (*data, *data.chain, *data.weights):
         if isinstance(value, np.ndarray):

@@ -78,7 +78,9 @@ def _place(
 def option_ends(problem: OffloadingProblem, code: IntArray, v: int) -> FloatArray:
     """Return when layer ``v`` is done on each server, those before it in rank as in ``code``.
 
-    Shape ``(n_servers,)``; ``inf`` where it may not run, or nothing gets.
+    Shape ``(n_servers,)``; ``inf`` where it may not run, or nothing gets. What stands in ``code``
+    from ``v`` on in rank does not count. The last layer of a task is done when the result is home,
+    if that is asked for.
     """
     k = int(problem.rank[v])
     return np.where(problem.allowed[v], _place(problem.data, problem.allowed, code, k, k), np.inf)

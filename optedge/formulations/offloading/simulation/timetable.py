@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 
 from optedge.formulations.base import FloatArray, IntArray
-from optedge.formulations.offloading.prices.classes import Classes
 from optedge.kernels import kernel
 
 
@@ -28,12 +27,6 @@ def blank(n_servers: int, layers: int) -> Timetable:
         np.empty((n_servers, room), np.int64),
         np.zeros(n_servers, np.int64),
     )
-
-
-@kernel
-def idle(c: Classes) -> Timetable:
-    """Return the timetable of idle servers, with room for all tasks."""
-    return blank(c.pools.size, int((c.counts * c.layers).sum()))
 
 
 @kernel
