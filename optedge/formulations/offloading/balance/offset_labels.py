@@ -175,7 +175,7 @@ def _expand(
     both for edges, then for clouds. ``z`` is what a unit of Z costs now, 0 if it is not added.
     ``slots`` is a hash table, full of -1, with a power of 2 of places.
     """
-    n_servers, places = table.shape[0], slots.size - 1
+    n_servers = table.shape[0]
     own, made = np.empty(n_servers, np.int32), 0
     number, truly = np.zeros(3, np.int64), np.zeros(3, np.int64)
     before, before_apart = np.zeros(3, np.int64), np.zeros(3, np.int64)
@@ -190,24 +190,8 @@ def _expand(
                 number[x], truly[x] = before[x], before_apart[x]
                 if b >= 0 and group_of[b] != x:
                     continue
-                if b >= 0:
-                    own[b] += 1
-                    least_count = own[b]
-                    for s in range(n_servers):
-                        if group_of[s] == x and own[s] < least_count:
-                            least_count = own[s]
-                    for s in range(n_servers):
-                        if group_of[s] == x:
-                            own[s] -= least_count
-                digits, base, differences = 0, 1, 0
-                for s in range(n_servers):
-                    if group_of[s] == x:
-                        digits += base * (own[s] if own[s] < caps[x] else caps[x])
-                        base *= caps[x] + 1
-                        for t in range(s):
-                            if group_of[t] == x:
-                                differences += abs(own[s] - own[t])
-                number[x], truly[x] = ranks[x * sizes[0] + digits], differences
+                digits, truly[x] = _one_more(own, x, b, group_of, caps)
+                number[x] = ranks[x * sizes[0] + digits]
             if b < 0:
                 for x in range(2):
                     before[x], before_apart[x] = number[x], truly[x]
@@ -220,26 +204,64 @@ def _expand(
                 least += z * (truly[0] + truly[1] - paid)
             if not least < cutoff:
                 continue
-            mixed = b + 1
-            for s in range(n_servers):
-                mixed = (mixed ^ int(own[s])) * 1099511628211
-            place = (mixed ^ (mixed >> 29)) & places
-            while True:
-                j = slots[place]
-                if j < 0:
-                    j = made
-                    made += 1
-                    slots[place] = j
-                    for s in range(n_servers):
-                        to_offsets[j, s] = own[s]
-                    to_at[j], to_cost[j] = b, np.inf
-                    break
-                same = to_at[j] == b
+            place = _place(slots, own, b, to_offsets, to_at)
+            j = slots[place]
+            if j < 0:  # the first label of its state
+                j = made
+                made += 1
+                slots[place] = j
                 for s in range(n_servers):
-                    same = same and to_offsets[j, s] == own[s]
-                if same:
-                    break
-                place = (place + 1) & places
+                    to_offsets[j, s] = own[s]
+                to_at[j], to_cost[j] = b, np.inf
             if value < to_cost[j]:
                 to_cost[j], to_least[j], parent[j] = value, least, i
     return made
+
+
+@kernel
+def _one_more(
+    own: ShortInts, x: int, b: int, group_of: IntArray, caps: IntArray
+) -> tuple[int, int]:
+    """Count one more layer on ``b``, a server of group ``x``, into the offsets; none if it is -1.
+
+    Returns the capped offsets of the group as digits of one number, and f of the true ones.
+    """
+    n_servers = own.size
+    if b >= 0:
+        own[b] += 1
+        least_count = own[b]
+        for s in range(n_servers):
+            if group_of[s] == x and own[s] < least_count:
+                least_count = own[s]
+        for s in range(n_servers):
+            if group_of[s] == x:
+                own[s] -= least_count
+    digits, base, differences = 0, 1, 0
+    for s in range(n_servers):
+        if group_of[s] == x:
+            digits += base * (own[s] if own[s] < caps[x] else caps[x])
+            base *= caps[x] + 1
+            for t in range(s):
+                if group_of[t] == x:
+                    differences += abs(own[s] - own[t])
+    return digits, differences
+
+
+@kernel
+def _place(slots: ShortInts, own: ShortInts, b: int, to_offsets: ShortInts, to_at: IntArray) -> int:
+    """Return where in the hash table the label of these offsets on ``b`` stands, or would."""
+    places = slots.size - 1
+    mixed = b + 1
+    for s in range(own.size):
+        mixed = (mixed ^ int(own[s])) * 1099511628211
+    place = (mixed ^ (mixed >> 29)) & places
+    while True:
+        j = slots[place]
+        if j < 0:
+            return int(place)
+        same = to_at[j] == b
+        for s in range(own.size):
+            same = same and to_offsets[j, s] == own[s]
+        if same:
+            return int(place)
+        place = (place + 1) & places
