@@ -1,7 +1,7 @@
 """What follows from the fields of an offloading problem: graph, seconds, who may run where.
 
-A base of ``OffloadingProblem`` that holds no data of its own: the fields named here are those that
-it reads.
+A base of ``OffloadingProblem`` that holds no data of its own: the fields stand in ``problem``, and
+are named here for what reads them. It is all that ``costs`` and ``simulation`` make tables of.
 """
 
 from __future__ import annotations

@@ -310,10 +310,7 @@ class OffloadingProblem(DerivedData):
         return coding.in_line(self, once=once)
 
     def tier_code(self, tier: int) -> IntArray | None:
-        """Return the greedy assignment to the servers of one tier; None if it has none.
-
-        On tier 0 every layer is on its own client; on the others a layer that may not run there.
-        """
+        """Return the greedy assignment to the servers of one tier; None if it has none."""
         return greedy.on_tier(self, tier)
 
     def costs(self, codes: npt.ArrayLike) -> FloatArray:
@@ -351,10 +348,7 @@ class OffloadingProblem(DerivedData):
         return evaluation.flows(self, self.schedule(x))
 
     def objective(self, x: Schedule | npt.ArrayLike) -> float:
-        """Return the sum of the flow times in seconds, or the weighted objective.
-
-        ``inf`` if ``x`` is infeasible.
-        """
+        """Return the sum of flow times in seconds, or the weighted objective; ``inf`` if broken."""
         return evaluation.objective(self, x)
 
     def indicators(self, x: Schedule | npt.ArrayLike) -> dict[str, FloatArray]:
@@ -386,10 +380,7 @@ class OffloadingProblem(DerivedData):
     def tier_shares(
         self, x: Schedule | npt.ArrayLike, of: Literal["layers", "work"] = "layers"
     ) -> FloatArray:
-        """Return the share of clients, edges and clouds in the layers or in their work, ``(3,)``.
-
-        ``of="work"`` weighs each layer by its cycles.
-        """
+        """Return the share of clients, edges and clouds in the layers or their work, ``(3,)``."""
         return views.tier_shares(self, x, of)
 
     def metrics(self, x: Schedule | npt.ArrayLike) -> dict[str, float]:
