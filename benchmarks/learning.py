@@ -43,11 +43,11 @@ from learning_peers import BATCHES, CASES
 from reporting import Report, digits, percent
 
 import optedge as oe
+from optedge.formulations.offloading.episodes.waiting import make_episodes
 from optedge.papers import ddpqn
 from optedge.solvers.deep_q.learner import Learner
 from optedge.solvers.deep_q.options import LEARNERS, DeepQOptions
 from optedge.solvers.deep_q.rewards import Rewards
-from optedge.solvers.deep_q.training import make_episodes
 from optedge.solvers.registry import find_solver
 from optedge.solvers.run import Run
 
@@ -192,7 +192,7 @@ def _updates(updates: int) -> dict[str, float]:
     found = {}
     for batch in BATCHES:
         given = DeepQOptions(batch=batch)
-        episodes = make_episodes(problem, "none")
+        episodes = make_episodes([problem], "none")
         rewards = Rewards(episodes.least_costs, True)
         learner = Learner(episodes, rewards, LEARNERS["ddpqn"], given, np.random.default_rng(0))
         while learner.steps < 4000:

@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 
 import optedge as oe
-from optedge.formulations.offloading import decisions
+from optedge.formulations.offloading.costs import decisions
 from optedge.papers import ddpqn
 
 SAME = 1e-9  # regret below it is none

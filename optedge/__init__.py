@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from optedge.formulations.makespan import MakespanProblem
     from optedge.formulations.makespan_rcmax import read_rcmax
     from optedge.formulations.offloading import OffloadingProblem, Schedule, Weighting
-    from optedge.formulations.offloading.decisions import discount_bias
+    from optedge.formulations.offloading.costs.decisions import discount_bias
     from optedge.formulations.split import SplitProblem
     from optedge.solvers.deep_q.policy import Policy, learn_policy
     from optedge.solvers.front import solve
@@ -56,7 +56,7 @@ _HOME = {
     "best_ratio": "formulations.accuracy",
     "check_problem": "checking",
     "compare": "study",
-    "discount_bias": "formulations.offloading.decisions",
+    "discount_bias": "formulations.offloading.costs.decisions",
     "learn_policy": "solvers.deep_q.policy",
     "list_solvers": "solvers.registry",
     "load": "files",

@@ -8,9 +8,9 @@
 (1, True)
 
 An episode places every layer, task after task; its rewards add up to minus the objective of the
-plan. What is seen, and what a step costs, is told by ``formulations.offloading.episodes`` (costs of
-pairs) and ``prefixes`` (layers that wait for each other, branches of modules). Gymnasium 1 loads no
-plugins: the name is known once this module is imported, which the part before the colon does.
+plan. What is seen, and what a step costs, is told in ``formulations.offloading.episodes``.
+Gymnasium 1 loads no plugins: the name is known once this module is imported, which the part before
+the colon does.
 
 Needs the extra ``rl``: ``pip install "optedge[rl]"``. Source: the DDPQN paper, section 4.
 """
@@ -24,10 +24,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from optedge.formulations.base import BoolArray, FloatArray, IntArray
-from optedge.formulations.offloading import OffloadingProblem, pair_costs
-from optedge.formulations.offloading.episodes import Batch, Episodes, Features, PairEpisodes
-from optedge.formulations.offloading.prefixes import PrefixEpisodes
+from optedge.formulations.base import BoolArray
+from optedge.formulations.offloading import OffloadingProblem
+from optedge.formulations.offloading.episodes import waiting
+from optedge.formulations.offloading.episodes.base import Batch
+from optedge.formulations.offloading.episodes.meter import Meter, read_from
+from optedge.formulations.offloading.episodes.observations import Features
 
 try:
     import gymnasium
@@ -75,7 +77,7 @@ class OffloadingEnv(gymnasium.Env[Features, np.int64]):
         In place of ``problem``: called with the generator of the environment at each reset, returns
         the instance of the episode. All must be of one shape (servers, layers, tasks).
     context
-        Whether it is seen what each server costs (``wait="none"``). By default with a sampler only.
+        Whether it is seen what each server costs. By default with a sampler only.
     reward_scale
         What the cost is multiplied by in the reward, positive.
 
@@ -127,9 +129,11 @@ class OffloadingEnv(gymnasium.Env[Features, np.int64]):
     def _take(self, problems: tuple[OffloadingProblem, ...]) -> None:
         """Make the episodes of these instances."""
         self.problems = problems
-        one_fixed = len(problems) == 1 and self.sampler is None
-        self.episodes = _episodes(problems, self._wait, self._context, one_fixed)
-        self._meters = [_Meter(p) for p in problems]
+        wait = self._wait or "auto"
+        if self.sampler is not None and waiting.is_simulated(problems, wait):
+            raise ValueError(waiting.ONE_ONLY)
+        self.episodes = waiting.make_episodes(problems, wait, context=self._context)
+        self._meters = [Meter(p) for p in problems]
 
     @property
     def problem(self) -> OffloadingProblem:
@@ -253,84 +257,6 @@ class OffloadingEnv(gymnasium.Env[Features, np.int64]):
         )
 
 
-class _Meter:
-    """What the layers of a plan take, read while it grows."""
-
-    def __init__(self, problem: OffloadingProblem) -> None:
-        self._problem = problem
-        self._edge = {(int(u), int(v)): e for e, (u, v) in enumerate(problem.edges)}
-        self._tiers = problem.tiers.tolist()
-        self._known: dict[tuple[int, int, int], dict[str, float]] = {}
-        self._unit = pair_costs.balance_unit(problem) if problem.weights is not None else 0.0
-        self._counts, self._apart = [0] * problem.n_servers, 0  # layers on each server, and their Z
-
-    def read(self, servers: IntArray) -> dict[str, Any]:
-        """Return T, and with weights E, U, H and Z, of the last of the layers placed."""
-        p, v = self._problem, len(servers) - 1
-        if len(p.predecessors[v]) > 1:
-            found = self._measure(servers)
-        else:  # a learner comes by here often
-            key = (v, _read_from(p, v, servers)[0][0], int(servers[v]))
-            if key not in self._known:
-                self._known[key] = self._measure(servers)
-            found = self._known[key]
-        if p.weights is None:
-            return dict(found)
-        return {**found, "Z": self._unit * self._balance(int(servers[v]), v)}
-
-    def _measure(self, servers: IntArray) -> dict[str, float]:
-        p = self._problem
-        found = {"T": self._seconds(servers)}
-        if p.weights is None:
-            return found
-        whole, own = self._amounts(servers)
-        hats = [
-            np.asarray((x - shift) / scale if scale > 0 else 0.0)
-            for x, (shift, scale) in zip(own, p.pairs.standards, strict=True)
-        ]
-        return {**found, "E": whole[1], "U": whole[2], "H": float(p.weights.coordination(*hats))}
-
-    def _seconds(self, servers: IntArray) -> float:
-        p, v = self._problem, len(servers) - 1
-        b, sources = servers[v], _read_from(p, v, servers)
-        if len(sources) > 1:
-            return float(p.seconds[v, b])
-        a, size_mb = sources[0]
-        return float(p.seconds[v, b] + size_mb * p.seconds_per_mb[a, b])
-
-    def _amounts(self, servers: IntArray) -> tuple[list[float], list[float]]:
-        """Return seconds, joules and dollars of the last layer: all, and those that H is made of.
-
-        As ``OffloadingProblem.indicators``: a layer that reads several others pays for each
-        transmission, and its coordination is that of its execution.
-        """
-        p, v = self._problem, len(servers) - 1
-        b, reads = servers[v], p.predecessors[v]
-        whole, own = [], []
-        for x in p.pairs.raw:
-            run = float(x.run[v, b])
-            sent = [float(x.edge[self._edge[u, v], servers[u], b]) - run for u in reads]
-            total = run + math.fsum(sent) if reads else float(x.entry[p.tasks[v], b])
-            whole.append(total)
-            own.append(run if len(reads) > 1 else total)
-        return whole, own
-
-    def _balance(self, b: int, v: int) -> int:
-        """Return what layer ``v`` on ``b`` adds to Z, not normalised."""
-        if v == 0:
-            self._counts, self._apart = [0] * len(self._tiers), 0  # a new episode
-        change = 0
-        if self._tiers[b] > 0:
-            here = self._counts[b]
-            for s, count in enumerate(self._counts):
-                if s != b and self._tiers[s] == self._tiers[b]:
-                    change += 1 if count <= here else -1
-            self._counts[b] += 1
-        self._apart += change
-        running = self._problem.data.weights.running
-        return self._apart if running else change
-
-
 # ------------------------------------------------------------------------------ instances
 
 
@@ -353,30 +279,6 @@ def _instances(given: Any) -> tuple[OffloadingProblem, ...]:
     return tuple(given)
 
 
-def _episodes(
-    problems: tuple[OffloadingProblem, ...], wait: Wait | None, context: bool, one_fixed: bool
-) -> Episodes:
-    """Return the episodes of instances, by pairs or by prefixes."""
-    if wait is None:
-        wait = "telescope" if any(_may_wait(p) for p in problems) else "none"
-    if wait == "none":
-        return PairEpisodes(problems, context=context)
-    if not one_fixed:
-        raise ValueError(
-            "several instances, and drawn ones, must be chains whose layers never wait "
-            "(or wait='none', which leaves waiting out)."
-        )
-    if context:
-        raise ValueError("context: what servers cost is known for wait='none' only.")
-    return PrefixEpisodes(problems[0])
-
-
-def _may_wait(problem: OffloadingProblem) -> bool:
-    """Tell whether layers may wait for each other, for pools, turns or other branches."""
-    pools = bool(np.isfinite(problem.pools).any()) or problem.order == "strict"
-    return pools or not problem.is_chains
-
-
 # ------------------------------------------------------------------------------ sentences
 
 
@@ -391,16 +293,6 @@ def _named(problem: OffloadingProblem, v: int, b: int) -> str:
     return f"layer {problem.layer[v]} of task {problem.tasks[v]} on server {b}"
 
 
-def _read_from(
-    problem: OffloadingProblem, v: int, servers: IntArray | FloatArray
-) -> list[tuple[int, float]]:
-    """Return the servers that a layer reads from, and how many MB."""
-    if problem.predecessors[v]:
-        return [(int(servers[u]), float(problem.outputs_mb[u])) for u in problem.predecessors[v]]
-    i = int(problem.tasks[v])
-    return [(int(problem.clients[i]), float(problem.inputs_mb[i]))]
-
-
 def _why_not(problem: OffloadingProblem, v: int, b: int, batch: Batch) -> str:
     """Say why a layer may not run on a server."""
     home = int(problem.clients[problem.tasks[v]])
@@ -409,7 +301,7 @@ def _why_not(problem: OffloadingProblem, v: int, b: int, batch: Batch) -> str:
             return f"tasks use no other client than their own, server {home}"
         if not problem.predecessors[v] and problem.first_layer == "client":
             return f"first layers stay on their client, server {home}"
-    for a, _ in _read_from(problem, v, batch.servers[0]):
+    for a, _ in read_from(problem, v, batch.servers[0]):
         if not np.isfinite(problem.seconds_per_mb[a, b]):
             return f"there is no connection from server {a}, where its input is"
     return f"its result could not get back to server {home}"

@@ -15,7 +15,8 @@ from gymnasium.utils.env_checker import check_env
 
 import optedge as oe
 from optedge.environment import ID, OffloadingEnv
-from optedge.formulations.offloading import OffloadingProblem, decisions
+from optedge.formulations.offloading import OffloadingProblem
+from optedge.formulations.offloading.costs import decisions
 from optedge.papers import ddpqn
 
 INF = np.inf
@@ -96,6 +97,11 @@ KINDS = {
     "pools": lambda: {"problem": clients(pools=[1, 1, 1, 1, 2, 2], foreign_clients=True)},
     "branches": lambda: {"problem": branches()},
     "modules": lambda: {"problem": ddpqn.instance("googlenet", modules="dag")},
+    "context, branches": lambda: {"problem": branches(), "context": True},
+    "context, pools": lambda: {
+        "problem": clients(pools=[1, 1, 1, 1, 2, 2], weights=oe.Weighting(xi=0.0)),
+        "context": True,
+    },
 }
 
 
@@ -392,6 +398,29 @@ def test_masks_leave_out_other_clients_and_missing_links():
     assert env.action_masks().tolist() == [0, 1, 1, 1, 1, 1]  # the next task is that of client 1
 
 
+@pytest.mark.parametrize("kind", ["context, branches", "context, pools"])
+def test_context_shows_what_waiting_costs(kind):
+    """Where layers wait, the last numbers seen are what each server would cost, above the least."""
+    env, rng = OffloadingEnv(**KINDS[kind]()), np.random.default_rng(0)
+    p, m, plan = env.problem, env.problem.n_servers, []
+    pace = p.data.weights.per_second * np.median(p.seconds[p.allowed])
+    seen, _ = env.reset()
+    waited = 0.0
+    for _ in range(p.n_subtasks):
+        may, costs = np.flatnonzero(env.action_masks()), np.full(m, INF)
+        for s in may:
+            other = OffloadingEnv(p, context=True)
+            other.reset()
+            costs[s] = -[other.step(b)[1] for b in [*plan, int(s)]][-1]
+        above = costs[may] - costs.min()
+        assert seen[-m:][may] == pytest.approx(above / (above + pace), abs=1e-6)
+        plan.append(int(rng.choice(may[:3])))
+        seen, *_, info = env.step(plan[-1])
+        waited += info["cost"]
+    assert not seen[-m:].any()
+    assert waited == pytest.approx(p.objective(np.array(plan)))
+
+
 BAD_ACTIONS = [
     ((), 6, "action must be a server, 0 to 5, got 6"),
     ((), -1, "action must be a server, 0 to 5, got -1"),
@@ -459,7 +488,6 @@ def test_rewards_are_finite():
         ({"problem": [e3(), branches()]}, ValueError, "must be chains whose layers never wait"),
         ({"sampler": lambda rng: branches()}, ValueError, "must be chains whose layers never wait"),
         ({"problem": branches(), "wait": "none"}, ValueError, "need tasks that are chains"),
-        ({"problem": branches(), "context": True}, ValueError, "known for wait='none' only"),
         ({"problem": e3(h_wait=True)}, ValueError, "waiting counts in the coordination"),
         ({"problem": [e3(), clients()]}, ValueError, "instance 1: other tiers of servers"),
     ],

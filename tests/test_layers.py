@@ -210,3 +210,38 @@ def loaded_after(code):
 def test_a_bare_import_is_light(code):
     """Nothing heavy is loaded before it is used."""
     assert loaded_after(code) == []
+
+
+# ------------------------------------------------------------------ rooms of a large floor
+
+OFFLOADING = "optedge.formulations.offloading"
+#: What each room of the offloading problem may read: its own files and those of these rooms.
+ROOMS = {
+    "costs": set(),
+    "simulation": {"costs"},
+    "plans": {"costs", "simulation"},
+    "models": {"costs", "plans"},
+    "prices": {"costs", "simulation", "plans"},
+    "balance": {"costs"},
+    "episodes": {"costs", "simulation"},
+}
+
+
+def room(module):
+    """Return the room of offloading in which a module stands; None outside of all rooms."""
+    parts = module.removeprefix(f"{OFFLOADING}.").split(".")
+    return parts[0] if module.startswith(f"{OFFLOADING}.") and parts[0] in ROOMS else None
+
+
+def test_every_room_is_listed():
+    """The table of rooms holds the sub-packages of the offloading problem, and no others."""
+    folders = {path.parent.name for path in (ROOT / "formulations/offloading").glob("*/*.py")}
+    assert folders == set(ROOMS)
+
+
+@pytest.mark.parametrize("module", [m for m in FILES if room(m)])
+def test_rooms_read_only_what_they_may(module):
+    """A file of a room imports from its own room and from those below, and from no problem."""
+    inside = {other for other in all_imports(module) if other.startswith(OFFLOADING)}
+    others = {room(other) or other for other in inside} - {room(module)}
+    assert others <= ROOMS[room(module)]

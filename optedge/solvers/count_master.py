@@ -16,17 +16,17 @@ from typing import NamedTuple
 import numpy as np
 
 from optedge.formulations.base import FloatArray, IntArray
-from optedge.formulations.offloading import (
-    OffloadingProblem,
+from optedge.formulations.offloading import OffloadingProblem
+from optedge.formulations.offloading.balance import (
     count_certificates,
     count_prices,
     count_rows,
     count_search,
     count_vectors,
     counts,
-    paths,
 )
-from optedge.formulations.offloading.count_vectors import Unfinished, Vectors
+from optedge.formulations.offloading.balance.count_vectors import Unfinished, Vectors
+from optedge.formulations.offloading.costs import paths
 from optedge.solvers.registry import Options, option, register
 from optedge.solvers.run import Run
 

@@ -6,7 +6,8 @@ import functools
 from typing import Any
 
 from optedge.formulations.base import Bound, Problem
-from optedge.formulations.offloading import OffloadingProblem, paths
+from optedge.formulations.offloading import OffloadingProblem
+from optedge.formulations.offloading.costs import paths
 from optedge.solvers.registry import register
 from optedge.solvers.run import Run
 

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from optedge.formulations.base import FloatArray
-from optedge.formulations.offloading import OffloadingProblem, classes
+from optedge.formulations.offloading import OffloadingProblem
+from optedge.formulations.offloading.prices import classes
 from optedge.solvers.priced_schedules import certify_schedule
 from optedge.solvers.registry import Options, option, register
 from optedge.solvers.run import Run

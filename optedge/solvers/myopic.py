@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from optedge.formulations.offloading import OffloadingProblem
-from optedge.formulations.offloading.episodes import myopic as myopic_plan
+from optedge.formulations.offloading.episodes.base import myopic as myopic_plan
+from optedge.formulations.offloading.episodes.waiting import make_episodes, unfit_for_episodes
 from optedge.solvers.code import offer_code
-from optedge.solvers.deep_q.training import make_episodes, unfit_for_episodes
 from optedge.solvers.registry import register
 from optedge.solvers.run import Run
 
@@ -25,5 +25,5 @@ def myopic(problem: OffloadingProblem, run: Run) -> None:
     first layers of all tasks first).
     """
     if not run.done():
-        _, plan = myopic_plan(make_episodes(problem, "auto"))
+        _, plan = myopic_plan(make_episodes([problem]))
         offer_code(problem, run, plan, evaluations=int(problem.choices.sum()))

@@ -13,14 +13,11 @@ import dataclasses
 import math
 
 from optedge.formulations.base import FloatArray
-from optedge.formulations.offloading import (
-    OffloadingProblem,
-    decisions,
-    offset_certificates,
-    offsets,
-)
-from optedge.formulations.offloading.offset_labels import Labels, RelaxedPath
-from optedge.formulations.offloading.retracing import ascending
+from optedge.formulations.offloading import OffloadingProblem
+from optedge.formulations.offloading.balance import offset_certificates, offsets
+from optedge.formulations.offloading.balance.offset_labels import Labels, RelaxedPath
+from optedge.formulations.offloading.balance.retracing import ascending
+from optedge.formulations.offloading.costs import decisions
 from optedge.solvers.registry import Options, option, register
 from optedge.solvers.run import Run
 

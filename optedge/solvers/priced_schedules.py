@@ -16,24 +16,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from optedge.formulations.base import Certificate, FloatArray
-from optedge.formulations.offloading import (
+from optedge.formulations.offloading.prices import (
     ascent,
     certificates,
     classes,
     insertion,
     lattice,
-    prices,
+    pricing,
     recreation,
 )
 from optedge.solvers.result import relative_gap
 from optedge.solvers.run import Run
 
 if TYPE_CHECKING:
-    from optedge.formulations.offloading.ascent import Climb, Grid
-    from optedge.formulations.offloading.classes import Classes
-    from optedge.formulations.offloading.insertion import Plan
-    from optedge.formulations.offloading.problem import OffloadingProblem, Schedule
-    from optedge.formulations.offloading.recreation import Guide
+    from optedge.formulations.offloading.plans.schedule import Schedule
+    from optedge.formulations.offloading.prices.ascent import Climb, Grid
+    from optedge.formulations.offloading.prices.classes import Classes
+    from optedge.formulations.offloading.prices.insertion import Plan
+    from optedge.formulations.offloading.prices.recreation import Guide
+    from optedge.formulations.offloading.problem import OffloadingProblem
 
 CELL, STEP = 0.7e-9, 6e-9  # seconds of one step of pricing and of insertion, roughly
 CHUNK = 0.1  # such seconds between two looks at the clock
@@ -152,7 +153,7 @@ class _Proof:
         laid = lattice.lattice(c, grid.horizon, grid.buckets, grid.fine_cells)
         slope = np.zeros(duals.shape)
         tables = lattice.store(c, laid)
-        seconds, _ = prices.evaluate(c, laid, duals, tables, slope, False)
+        seconds, _ = pricing.evaluate(c, laid, duals, tables, slope, False)
         dearest = float(tables.value.max())
         found = classes.to_objective(c, seconds)
         if found <= self.value:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from optedge.formulations.offloading import OffloadingProblem, blocks, paths
+from optedge.formulations.offloading import OffloadingProblem
+from optedge.formulations.offloading.costs import blocks, paths
 from optedge.solvers.registry import register
 from optedge.solvers.run import Run
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from optedge.formulations.offloading import OffloadingProblem
-from optedge.formulations.offloading.views import TIERS
+from optedge.formulations.offloading.plans.views import TIERS
 from optedge.solvers.registry import register
 from optedge.solvers.run import Run
 

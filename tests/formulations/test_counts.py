@@ -16,9 +16,8 @@ from test_weighting import e2, four_subtasks, weighted
 
 import optedge as oe
 from optedge.formulations.base import Certificate
-from optedge.formulations.offloading import (
-    OffloadingProblem,
-    Weighting,
+from optedge.formulations.offloading import OffloadingProblem, Weighting
+from optedge.formulations.offloading.balance import (
     count_certificates,
     count_prices,
     count_rows,

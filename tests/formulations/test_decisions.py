@@ -10,8 +10,9 @@ from test_offloading_models import plans
 from test_weighting import SC, e2, e3, weighted
 
 import optedge as oe
-from optedge.formulations.offloading import OffloadingProblem, decisions
-from optedge.formulations.offloading.decisions import discount_bias
+from optedge.formulations.offloading import OffloadingProblem
+from optedge.formulations.offloading.costs import decisions
+from optedge.formulations.offloading.costs.decisions import discount_bias
 from optedge.papers import ddpqn
 
 #: Section 6 of the specification: optimum, plan of discount 0.8, myopic plan, all on the client.

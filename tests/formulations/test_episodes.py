@@ -12,9 +12,11 @@ from test_offloading_paths import e2
 from test_weighting import SC, e3, four_subtasks, weighted
 
 import optedge as oe
-from optedge.formulations.offloading import OffloadingProblem, decisions
-from optedge.formulations.offloading.episodes import Batch, PairEpisodes, myopic
-from optedge.formulations.offloading.prefixes import PrefixEpisodes
+from optedge.formulations.offloading import OffloadingProblem
+from optedge.formulations.offloading.costs import decisions
+from optedge.formulations.offloading.episodes.base import Batch, myopic
+from optedge.formulations.offloading.episodes.pairs import PairEpisodes
+from optedge.formulations.offloading.episodes.prefixes import PrefixEpisodes
 
 INF = np.inf
 
@@ -102,7 +104,7 @@ def test_only_balance_and_waiting_are_the_rest():
     assert not batch.rest.any()
     steps = decisions.make(p)
     assert sum(costs) == pytest.approx([steps.cost(np.array(x)) for x in ([1, 2, 2], [0, 0, 1])])
-    assert np.array_equal(episodes.step_costs, steps.tables[steps.table_of])
+    assert np.array_equal(episodes.tables[episodes.table_index[0]], steps.tables[steps.table_of])
 
 
 # -------------------------------------------------------------------- batches

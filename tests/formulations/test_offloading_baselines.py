@@ -28,7 +28,8 @@ from test_simulation import (
 )
 
 import optedge as oe
-from optedge.formulations.offloading import OffloadingProblem, greedy
+from optedge.formulations.offloading import OffloadingProblem
+from optedge.formulations.offloading.simulation import greedy
 from optedge.solvers.pre_pso import Merged
 
 INF = math.inf

@@ -17,14 +17,9 @@ from test_offloading_paths import (
 )
 
 import optedge as oe
-from optedge.formulations.offloading import (
-    OffloadingProblem,
-    Schedule,
-    arcs,
-    models,
-    paths,
-    schedules,
-)
+from optedge.formulations.offloading import OffloadingProblem, Schedule
+from optedge.formulations.offloading.costs import paths
+from optedge.formulations.offloading.models import arcs, explicit, schedules
 
 TOLERANCE = 1e-6
 
@@ -94,7 +89,7 @@ def brute_force(problem):
 
 def solve(problem, kind, relax=False, **options):
     """Return the solution of the model and the model."""
-    model = models.build(problem, kind, relax, **options)
+    model = explicit.build(problem, kind, relax, **options)
     solution = oe.solve_model(model, time_limit=60)
     assert solution.status == "optimal"
     return solution.objective * model.unit, model
@@ -112,14 +107,14 @@ def check(problem, schedule):
 
 def test_examples_of_the_specification():
     """E1: 25 without pools, 28 with; E2 10; E2b 21."""
-    values = {kind: solve(e1(), kind)[0] for kind in models.kinds(e1())}
+    values = {kind: solve(e1(), kind)[0] for kind in explicit.kinds(e1())}
     assert values["pairs"] == pytest.approx(25)
     assert values["disjunctive"] == values["time"] == pytest.approx(28)
     assert brute_force(e1()) == 28
     assert 25 - TOLERANCE <= values["static"] <= 28 + TOLERANCE
     for problem, value in ((e2(), 10), (e2b(), 21)):
-        assert models.kinds(problem) == ("disjunctive", "pairs")
-        for kind in models.kinds(problem):
+        assert explicit.kinds(problem) == ("disjunctive", "pairs")
+        for kind in explicit.kinds(problem):
             assert solve(problem, kind)[0] == pytest.approx(value)
 
 
@@ -127,7 +122,7 @@ def test_the_schedule_of_the_first_example():
     """The optimal schedule has ends 8, 6 and 14; by arrival the best is 31."""
     for kind in ("disjunctive", "time"):
         _, model = solve(e1(), kind)
-        plan = models.extract(e1(), model)
+        plan = explicit.extract(e1(), model)
         assert check(e1(), plan) == pytest.approx(28)
     codes = np.array(list(itertools.product(range(3), repeat=6)))
     assert e1().costs(codes).min() == 31
@@ -146,7 +141,7 @@ def test_pairs_are_the_dynamic_program(seed):
     assert value == pytest.approx(found.value, rel=1e-7)
     numbers = np.array([v.value for v in model.y.values()])
     assert np.minimum(np.abs(numbers), np.abs(numbers - 1)).max() < TOLERANCE
-    plan = models.extract(problem, model)
+    plan = explicit.extract(problem, model)
     assert check(problem, plan) >= value * (1 - TOLERANCE)
     free = problem.replace(pools=[INF] * problem.n_servers)
     assert free.objective(plan.servers) == pytest.approx(found.value, rel=1e-7)
@@ -156,7 +151,7 @@ def test_pairs_are_the_dynamic_program(seed):
 def test_duals_of_pairs_certify(seed):
     """The duals are potentials: their certificate proves the value."""
     problem = random_problem(seed, (4, 3), 4, graph=seed % 2 == 1)
-    model = models.build(problem, "pairs")
+    model = explicit.build(problem, "pairs")
     certificate = arcs.from_duals(problem, oe.solve_model(model), model.unit)
     value = paths.shortest(problem).value
     assert certificate.value == pytest.approx(value, rel=1e-6)
@@ -175,7 +170,7 @@ def test_static_capacity(seed):
         if (np.bincount(x, minlength=3) <= [2, 1, 2]).all()
     ]
     if min(values, default=INF) == INF:
-        model = models.build(problem, "static", capacity=[2, 1, 2], of="layers")
+        model = explicit.build(problem, "static", capacity=[2, 1, 2], of="layers")
         assert oe.solve_model(model).status == "infeasible"
         return
     value, model = solve(problem, "static", capacity=[2, 1, 2], of="layers")
@@ -184,7 +179,7 @@ def test_static_capacity(seed):
         1 + TOLERANCE
     )
     assert value == pytest.approx(min(values), rel=1e-6)
-    plan = models.extract(problem, model)
+    plan = explicit.extract(problem, model)
     assert (np.bincount(plan.servers, minlength=3) <= [2, 1, 2]).all()
 
 
@@ -201,7 +196,7 @@ def test_schedules_are_enumeration(seed):
     best = brute_force(problem)
     value, model = solve(problem, "disjunctive")
     assert value == pytest.approx(best, rel=1e-5)
-    assert check(problem, models.extract(problem, model)) == pytest.approx(best, rel=1e-6)
+    assert check(problem, explicit.extract(problem, model)) == pytest.approx(best, rel=1e-6)
     slack = TOLERANCE * best
     assert paths.bound(problem).value <= best * (1 + 1e-12)
     assert solve(problem, "disjunctive", relax=True)[0] <= best + slack
@@ -212,10 +207,10 @@ def test_schedules_are_enumeration(seed):
     assert paths.bound(problem).value - slack <= solve(problem, "static")[0] <= best + slack
     below, model = solve(problem, "time")
     assert below <= best + slack
-    assert check(problem, models.extract(problem, model)) >= best - slack
+    assert check(problem, explicit.extract(problem, model)) >= best - slack
     above, model = solve(problem, "time", rounding="up")
     assert above >= best - slack
-    assert best - slack <= check(problem, models.extract(problem, model)) <= above + slack
+    assert best - slack <= check(problem, explicit.extract(problem, model)) <= above + slack
     assert solve(problem, "time", relax=True)[0] <= below + slack
 
 
@@ -237,7 +232,7 @@ def test_a_finer_grid_is_closer():
     ]
     assert 0 <= gaps[1] < gaps[0]
     with pytest.raises(ValueError, match="step must be positive"):
-        models.build(problem, "time", step=0.0)
+        explicit.build(problem, "time", step=0.0)
 
 
 @pytest.mark.parametrize("seed", seeds(40, 12))
@@ -263,7 +258,7 @@ def test_starts_of_a_big_m_are_not_passed_on():
     _, model = solve(problem, "disjunctive")
     for v in model.V:
         model.S[v].set_value(model.S[v].value * (1 + 1e-7) - 1e-6)
-    assert check(problem, models.extract(problem, model)) == pytest.approx(28, rel=1e-12)
+    assert check(problem, explicit.extract(problem, model)) == pytest.approx(28, rel=1e-12)
 
 
 # -------------------------------------------------------------------- in and out
@@ -275,9 +270,9 @@ def test_what_is_filled_in_is_feasible_and_comes_back(seed):
     problem = random_problem(seed, (2, 3, 2), graph=seed % 3 == 2)
     servers, value = schedules.best_plan(problem)
     plan = problem.decode(servers)
-    for kind, rounding in itertools.product(models.kinds(problem), ("down", "up")):
-        model = models.build(problem, kind, rounding=rounding)
-        models.fill(problem, model, plan)
+    for kind, rounding in itertools.product(explicit.kinds(problem), ("down", "up")):
+        model = explicit.build(problem, kind, rounding=rounding)
+        explicit.fill(problem, model, plan)
         violated = [
             row.name
             for row in model.component_data_objects(oe_constraint())
@@ -288,7 +283,7 @@ def test_what_is_filled_in_is_feasible_and_comes_back(seed):
                    if v.value is not None and not v.lb - 1e-6 <= v.value
                    <= (INF if v.ub is None else v.ub + 1e-6)]  # fmt: skip
         assert not outside
-        again = models.extract(problem, model)
+        again = explicit.extract(problem, model)
         if kind != "pairs" or problem.is_chains:  # inside of blocks it takes the best
             assert (again.servers == plan.servers).all()
         if kind != "time":  # layers of one slot may change places
@@ -315,10 +310,10 @@ def oe_variable():
 def test_sizes_are_those_of_the_models(graph):
     """The size said beforehand is that of the model, to a factor of three and a few rows."""
     problem = random_problem(2, (4, 4, 3), 4, graph=graph)
-    for kind in models.kinds(problem):
-        model = models.build(problem, kind)
+    for kind in explicit.kinds(problem):
+        model = explicit.build(problem, kind)
         for said, built in zip(
-            models.size(problem, kind), (model.nconstraints(), model.nvariables()), strict=True
+            explicit.size(problem, kind), (model.nconstraints(), model.nvariables()), strict=True
         ):
             assert built / 3 - 10 <= said <= 3 * built + 30
 
@@ -336,7 +331,7 @@ def test_the_size_of_a_published_instance():
         pools=[1] * 4 + [2] * 5 + [8] * 5,
         tiers=tiers,
     )
-    rows, columns = models.size(problem, "disjunctive")
+    rows, columns = explicit.size(problem, "disjunctive")
     assert 750_000 < rows < 900_000
     assert columns < 50_000
 
@@ -347,8 +342,8 @@ def test_units_of_very_small_and_large_numbers(factor):
     problem = e1()
     other = problem.replace(work_gcycles=problem.work_gcycles * factor,
                             rates_mb_s=problem.rates_mb_s / factor)  # fmt: skip
-    assert models.unit(problem) == 1
-    assert models.unit(other) != 1
+    assert explicit.unit(problem) == 1
+    assert explicit.unit(other) != 1
     for kind in ("pairs", "disjunctive", "time"):
         expected = 25 if kind == "pairs" else 28
         assert solve(other, kind)[0] == pytest.approx(expected * factor, rel=1e-6)
@@ -358,5 +353,5 @@ def test_kinds_that_need_chains():
     """Graphs have no static and no time-indexed model."""
     for kind in ("static", "time", "wrong"):
         with pytest.raises(ValueError, match="the kinds of this instance"):
-            models.build(e2(), kind)
-    assert math.isfinite(models.size(e1(), "time")[0])
+            explicit.build(e2(), kind)
+    assert math.isfinite(explicit.size(e1(), "time")[0])

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 import optedge as oe
 from optedge.formulations.base import Certificate
-from optedge.formulations.offloading import OffloadingProblem, blocks, paths
+from optedge.formulations.offloading import OffloadingProblem
+from optedge.formulations.offloading.costs import blocks, paths
 from optedge.solvers import dp
 
 INF = math.inf

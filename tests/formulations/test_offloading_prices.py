@@ -7,8 +7,8 @@ import pytest
 
 from optedge import networks
 from optedge.formulations.base import Certificate
-from optedge.formulations.offloading import (
-    OffloadingProblem,
+from optedge.formulations.offloading import OffloadingProblem
+from optedge.formulations.offloading.prices import (
     ascent,
     certificates,
     classes,
@@ -16,7 +16,7 @@ from optedge.formulations.offloading import (
     lattice,
     recreation,
 )
-from optedge.formulations.offloading import prices as pricing
+from optedge.formulations.offloading.prices import pricing as pricing
 from optedge.solvers.priced_schedules import certify_schedule
 from optedge.solvers.run import Run
 

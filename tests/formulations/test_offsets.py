@@ -11,10 +11,11 @@ from conftest import INF, seeds
 from test_weighting import COMBINATIONS, best_of, e2, e3, four_subtasks, weighted
 
 from optedge.formulations.base import Certificate
-from optedge.formulations.offloading import decisions, offset_certificates, offsets
-from optedge.formulations.offloading.offset_labels import Labels, RelaxedPath
-from optedge.formulations.offloading.offsets import Offsets, moves
-from optedge.formulations.offloading.retracing import ascending
+from optedge.formulations.offloading.balance import offset_certificates, offsets
+from optedge.formulations.offloading.balance.offset_labels import Labels, RelaxedPath
+from optedge.formulations.offloading.balance.offsets import Offsets, moves
+from optedge.formulations.offloading.balance.retracing import ascending
+from optedge.formulations.offloading.costs import decisions
 
 #: Layers of each task, and the tiers of servers beside the clients (one client, two from 4 on).
 SHAPES = [

@@ -11,9 +11,10 @@ from test_offloading_paths import MODULE, RATES, THREE, e1, random_problem
 from test_weighting import COMBINATIONS, e2, module, weighted
 
 from optedge.formulations.offloading import OffloadingProblem, Weighting
-from optedge.formulations.offloading.episodes import Batch, PairEpisodes
-from optedge.formulations.offloading.prefixes import PrefixEpisodes
-from optedge.formulations.offloading.simulation_data import ORDERS
+from optedge.formulations.offloading.episodes.base import Batch
+from optedge.formulations.offloading.episodes.pairs import PairEpisodes
+from optedge.formulations.offloading.episodes.prefixes import PrefixEpisodes
+from optedge.formulations.offloading.simulation.arrays import ORDERS
 
 LINKED = np.array([[9, 2, 1, 3], [2, 9, 4, 1], [1, 4, 9, 2], [3, 1, 2, 9.0]])
 

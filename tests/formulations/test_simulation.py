@@ -16,13 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from optedge import networks
-from optedge.formulations.offloading import (
-    OffloadingProblem,
-    chain_simulation,
-    first_come,
-    simulation,
-    simulation_data,
-)
+from optedge.formulations.offloading import OffloadingProblem
+from optedge.formulations.offloading.simulation import arrays, chains, first_come, simulate
 
 INF = math.inf
 CLOSE = {"rel": 1e-9, "abs": 1e-9}
@@ -448,8 +443,8 @@ def test_given_ranks(kind):
         data = ranked(p, rank)
         for code in random_codes(p, seed, 3):
             run = plain_run(p, code.tolist(), dict(enumerate(rank.tolist())))
-            work = simulation_data.workspace(data)
-            value = simulation.simulate(data, code, work)
+            work = arrays.workspace(data)
+            value = simulate.simulate(data, code, work)
             assert work.begins == pytest.approx(np.array(run.starts, dtype=float), **CLOSE)
             assert value == pytest.approx(float(sum(run.flows)), **CLOSE)
 
@@ -506,13 +501,13 @@ def test_chains_are_served_as_graphs_are():
             if not p.is_chains:
                 continue
             p = p if seed % 3 else p.replace(pools=np.full(p.n_servers, 1 + seed % 4))
-            quick, plain = (simulation_data.workspace(p.data) for _ in range(2))
+            quick, plain = (arrays.workspace(p.data) for _ in range(2))
             for code in random_codes(p, seed, 6):
-                value = chain_simulation.serve_chains(p.data.chain, code, quick)
+                value = chains.serve_chains(p.data.chain, code, quick)
                 expected = first_come.serve(p.data, code, plain.begins)
-                if value == chain_simulation.GAVE_UP:
+                if value == chains.GAVE_UP:
                     gave_up += 1
-                    assert simulation.simulate(p.data, code, quick) == expected
+                    assert simulate.simulate(p.data, code, quick) == expected
                 else:
                     assert value == expected
                     served += 1
@@ -655,8 +650,8 @@ def test_permuted_tasks(kind):
         q, moved = permuted(p, order)
         data = ranked(q, p.data.rank[moved])
         for code in random_codes(p, seed, 3):
-            work = simulation_data.workspace(data)
-            value = simulation.simulate(data, code[moved], work)
+            work = arrays.workspace(data)
+            value = simulate.simulate(data, code[moved], work)
             assert value == pytest.approx(p.objective(code), **CLOSE)
             assert work.begins == pytest.approx(p.decode(code).starts[moved], **CLOSE)
             if kind == "real" and p.order == "fcfs" and (p.release > 0).all():

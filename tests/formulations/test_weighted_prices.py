@@ -8,15 +8,9 @@ from conftest import seeds
 
 import optedge as oe
 from optedge.formulations.base import Certificate
-from optedge.formulations.offloading import (
-    OffloadingProblem,
-    Schedule,
-    certificates,
-    classes,
-    lattice,
-    prices,
-)
-from optedge.formulations.offloading.weighting import Weighting
+from optedge.formulations.offloading import OffloadingProblem, Schedule
+from optedge.formulations.offloading.costs.weighting import Weighting
+from optedge.formulations.offloading.prices import certificates, classes, lattice, pricing
 
 CHOICES = ({}, {"coupling_root": 3}, {"h_indicators": "benefit"}, {"standardisation": "std"})
 
@@ -115,7 +109,7 @@ def test_compiled_price_is_the_certified_one(seed):
     laid = lattice.lattice(c, 9.0, 6, 40)
     slope = np.zeros(duals.shape)
     for every in (True, False):
-        value, _ = prices.evaluate(c, laid, duals, lattice.store(c, laid), slope, every)
+        value, _ = pricing.evaluate(c, laid, duals, lattice.store(c, laid), slope, every)
         safe = certificates.value(c, duals, 9.0, 40)
         assert safe <= value <= safe + 1e-6
 

@@ -15,8 +15,10 @@ from test_offloading_paths import INF, MODULE, THREE, e2, e2b, may_run, random_p
 
 import optedge as oe
 from optedge.formulations.base import Certificate
-from optedge.formulations.offloading import OffloadingProblem, Weighting, models, paths
-from optedge.formulations.offloading.weighing import unevenness
+from optedge.formulations.offloading import OffloadingProblem, Weighting
+from optedge.formulations.offloading.costs import paths
+from optedge.formulations.offloading.models import explicit
+from optedge.formulations.offloading.simulation.weighing import unevenness
 
 SC = {"phi": 1.0, "varphi": 0.0, "xi": 0.0}
 OPTIONS = {
@@ -707,7 +709,7 @@ def test_a_plan_in_the_model_of_counts(mode):
                   if r.slack() < -1e-9]  # fmt: skip
         assert broken == []
         assert model.flow_time() * model.unit == pytest.approx(p.objective(code))
-        assert models.extract(p, model).servers.tolist() == code.tolist()
+        assert explicit.extract(p, model).servers.tolist() == code.tolist()
 
 
 # -------------------------------------------------------------------- fields and files

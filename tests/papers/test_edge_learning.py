@@ -8,6 +8,7 @@ import pytest
 
 import optedge as oe
 from optedge.papers import edge_learning
+from optedge.papers.edge_learning import judging
 
 
 @pytest.mark.parametrize(("stage", "most"), [(1, 2), (2, 5), (3, 10)])
@@ -80,7 +81,7 @@ def test_figures_measure_orderings():
     assert (cut["cut"] > 0).all()
     by_stage = cut[cut["setting"] == "calibrated"].groupby("stage")["cut"].mean()
     assert by_stage[1] < by_stage[3], "more choice, more to gain"
-    claims = edge_learning._figure_4(measured)
+    claims = judging.judge_figure_4(measured)
     assert {c.verdict for c in claims} <= {"reproduces", "differs"}
 
 
@@ -114,6 +115,6 @@ def test_fewest_tasks_must_hold_for_both_algorithms(second, verdict):
             for m, c in counts.items()
         ]
     )
-    (claim,) = edge_learning._figure_6(measured)
+    (claim,) = judging.judge_figure_6(measured)
     assert claim.verdict == verdict
     assert bool(claim.reason) == (verdict == "differs")

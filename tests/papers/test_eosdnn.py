@@ -11,7 +11,7 @@ import pytest
 
 import optedge as oe
 from optedge import cli
-from optedge.formulations.offloading import paths
+from optedge.formulations.offloading.costs import paths
 from optedge.papers import claims as claims_of_papers
 from optedge.papers import eosdnn
 from optedge.papers.eosdnn import clients, environments, methods, tasks, tiers

@@ -15,14 +15,16 @@ from conftest import INF, seeds
 
 import optedge as oe
 from optedge import disk
-from optedge.formulations.offloading import OffloadingProblem, decisions
-from optedge.formulations.offloading.decisions import discount_bias
-from optedge.formulations.offloading.episodes import PairEpisodes
+from optedge.formulations.offloading import OffloadingProblem
+from optedge.formulations.offloading.costs import decisions
+from optedge.formulations.offloading.costs.decisions import discount_bias
+from optedge.formulations.offloading.episodes.pairs import PairEpisodes
+from optedge.formulations.offloading.episodes.waiting import make_episodes
 from optedge.papers import ddpqn
 from optedge.solvers.deep_q.options import LEARNERS, PRESETS, DeepQOptions
 from optedge.solvers.deep_q.replay import CumulativeSums, Memory, Sample, SumTree
 from optedge.solvers.deep_q.rewards import Rewards
-from optedge.solvers.deep_q.training import make_episodes, train
+from optedge.solvers.deep_q.training import train
 from optedge.solvers.deep_q.values import QNetwork
 from optedge.solvers.run import Run
 
@@ -82,18 +84,18 @@ def test_learnt_values(discount):
     assert found[1:] == pytest.approx(exact[1:], abs=0.05)
 
 
-@pytest.mark.parametrize("seed", seeds(2, 1))
+@pytest.mark.parametrize("seed", seeds(5, 2))
 def test_discount_of_the_paper_lands_on_its_floor(seed):
-    """VGG19 in Mb: with 0.8 most rollouts end at the value of the discounted plan, 49 % above."""
+    """VGG19 in Mb: with 0.8 the rollouts are the plan of the discounted sum, 49 % above."""
     p = ddpqn.instance("vgg19", data_unit="Mb", weights=SC)
-    options = {"max_steps": 60_000, "steps_per_update": 16, "explore": 0.3, "learning_rate": 5e-3}
+    options = {"max_steps": 20_000, "steps_per_update": 16, "explore": 0.3, "learning_rate": 5e-3}
+    options["prior"] = True  # without it plans differ where edges of nearly the same cost do
     r = oe.solve(p, "ddpqn", seed=seed, bound=False, discount=0.8, **options)
     floor = discount_bias(p, 0.8)
-    late = r.info["learning"]["rollout"][-100:]
     assert r.objective <= floor.value + 1e-9
-    values, often = np.unique(late.round(9), return_counts=True)
-    # Between edges of nearly the same cost the last layers are worth 1e-5 to the discounted sum.
-    assert values[often.argmax()] == pytest.approx(floor.value, abs=2e-3)
+    assert r.info["rollout_plan"].tolist() == floor.plan.tolist()
+    late = r.info["learning"]["rollout"][-20:]
+    assert late == pytest.approx(np.full(20, floor.value), abs=1e-9)
     assert floor.value == pytest.approx(0.060018, abs=5.1e-7)
 
 
@@ -607,7 +609,7 @@ def test_waiting_is_simulated_where_it_can_be():
         "PrefixEpisodes": [p.replace(order="strict"), e2()],
     }
     for kind, problems in kinds.items():
-        assert [type(make_episodes(q, "auto")).__name__ for q in problems] == [kind] * 2
+        assert [type(make_episodes([q])).__name__ for q in problems] == [kind] * 2
 
 
 def test_branches_and_pools_are_learnt():

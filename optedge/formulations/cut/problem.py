@@ -47,7 +47,17 @@ from optedge.formulations.base import (
     Problem,
     array_field,
 )
-from optedge.formulations.cut import certificates, flow, models, moves, positions, stages
+from optedge.formulations.cut import (
+    certificates,
+    construction,
+    flow,
+    models,
+    moves,
+    positions,
+    rules,
+    stages,
+    views,
+)
 from optedge.networks import dag
 from optedge.networks.graph import LayerGraph
 from optedge.platforms import Platform
@@ -146,23 +156,8 @@ class CutProblem(Problem):
         ValueError
             If there are fewer than two tiers, or the bandwidth is negative.
         """
-        line = [tier[0] for tier in platform.tiers]
-        if len(line) < 2:
-            raise ValueError("a cut needs a platform with at least two tiers.")
-        if bandwidth is not None and not bandwidth >= 0:
-            raise ValueError(f"bandwidth must be at least 0 bit/s, got {bandwidth!r}.")
-        sends = np.array(
-            [platform.send_seconds(a, b, graph.output_bytes) for a, b in itertools.pairwise(line)]
-        )
-        if bandwidth is not None:
-            with np.errstate(divide="ignore", invalid="ignore"):
-                sends[0] = 8 * graph.output_bytes / bandwidth if bandwidth > 0 else np.inf
-        return cls(
-            successors=graph.successors,
-            times=np.array([platform.servers[k].layer_seconds(graph) for k in line]),
-            sends=sends,
-            **{"name": graph.name, **fields},
-        )
+        made = construction.of_network(graph, platform, bandwidth)
+        return cls(**made, **{"name": graph.name, **fields})
 
     # ---- data
 
@@ -230,54 +225,15 @@ class CutProblem(Problem):
 
     def violations(self, x: npt.ArrayLike) -> list[str]:
         """Return a sentence for each rule that ``x`` breaks; empty if it is feasible."""
-        x = np.asarray(x)
-        if x.shape != (self.n_layers,) or not np.issubdtype(x.dtype, np.integer):
-            wanted = f"a solution holds {self.n_layers} integers"
-            return [f"{wanted}, got {x.dtype} of shape {x.shape}."]
-        outside = np.flatnonzero((x < 0) | (x >= self.n_tiers))
-        if outside.size:
-            return [f"layer {outside[0]}: there is no tier {x[outside[0]]}."]
-        found = []
-        if x[0] != 0:
-            found.append("layer 0 is the input, which is born on tier 0.")
-        for v, w in self.edges[x[self.edges[:, 0]] > x[self.edges[:, 1]]].tolist():
-            found.append(f"layer {w} on tier {x[w]} reads layer {v} on tier {x[v]}: data go back.")
-        reach = self.reach(x)
-        for k in range(self.n_tiers - 1):
-            crossing = (x <= k) & (k < reach) & np.isinf(self.sends[k])
-            found.extend(
-                f"layer {v}: its output cannot cross from tier {k} to tier {k + 1}."
-                for v in np.flatnonzero(crossing)
-            )
-        return found
+        return rules.broken(self, x)
 
     def metrics(self, x: npt.ArrayLike) -> dict[str, float]:
         """Return the seconds on the first and last tier, the seconds of sending, layers beyond."""
-        stages = self.stages(x)
-        return {
-            "edge_seconds": float(stages[0]),
-            "cloud_seconds": float(stages[self.n_tiers - 1]),
-            "send_seconds": float(stages[self.n_tiers :].sum()),
-            "offloaded_layers": float((np.asarray(x) > 0).sum()),
-        }
+        return views.metrics(self, x)
 
     def lanes(self, x: npt.ArrayLike) -> list[Lane]:
         """Return a lane a tier and a hop: one inference, tier after tier."""
-        tier, reach, clock = np.asarray(x), self.reach(x), 0.0
-        lanes: list[Lane] = []
-        for k in range(self.n_tiers):
-            rows = [(f"tier {k}", np.flatnonzero(tier == k), self.times[k])]
-            if k + 1 < self.n_tiers:
-                sent = np.flatnonzero((tier <= k) & (k < reach))
-                rows.append((f"hop {k}", sent, self.sends[k]))
-            for label, layers, seconds in rows:
-                bars = []
-                for v in layers:
-                    if seconds[v] > 0:
-                        bars.append((clock, float(seconds[v]), str(v)))
-                    clock += float(seconds[v])
-                lanes.append(Lane(label, tuple(bars)))
-        return lanes
+        return views.lanes(self, x)
 
     # ---- explicit models
 

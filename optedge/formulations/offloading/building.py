@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from optedge.networks import dag
 from optedge.networks.graph import LayerGraph
 from optedge.platforms import Platform
 
@@ -74,46 +72,3 @@ def of_network(
         "tiers": np.array([server.tier for server in platform.servers]),
         "name": f"{graph.name}, {n_tasks} tasks",
     }
-
-
-def checked_tasks(
-    successors: Iterable[Iterable[int]], first: Sequence[int], sizes: Sequence[int]
-) -> dag.Successors:
-    """Return the graph of all tasks, if that of each task is one that we take.
-
-    Parameters
-    ----------
-    successors
-        For each layer the numbers of the layers that read it.
-    first, sizes
-        First layer and number of layers of each task.
-
-    Raises
-    ------
-    ValueError
-        If a row is missing, or a task has a cycle, two sources or an unknown successor.
-    """
-    try:
-        given = [list(row) for row in successors]
-    except TypeError:
-        raise ValueError("successors must be a list of lists of layer numbers.") from None
-    if len(given) != sum(sizes):
-        raise ValueError(f"successors must hold {sum(sizes)} rows, got {len(given)}.")
-    rows: list[tuple[int, ...]] = []
-    for i, (a, size) in enumerate(zip(first, sizes, strict=True)):
-        try:
-            checked = dag.checked_successors(
-                [[_minus(w, a) for w in row] for row in given[a : a + size]]
-            )
-        except ValueError as error:
-            raise ValueError(f"task {i}: {error}") from None
-        rows += [tuple(w + a for w in row) for row in checked]
-    return tuple(rows)
-
-
-def _minus(number: Any, less: int) -> Any:
-    """Return a layer number counted within its task; what is no integer stays, to be refused."""
-    try:
-        return operator.index(number) - less
-    except TypeError:
-        return number

@@ -20,8 +20,6 @@ waits at the client.
 from __future__ import annotations
 
 import dataclasses
-import functools
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Literal, Self
 
@@ -35,37 +33,24 @@ from optedge.formulations.base import (
     FloatArray,
     IntArray,
     Lane,
-    Problem,
     array_field,
 )
-from optedge.formulations.offloading import (
-    arcs,
-    building,
-    certificates,
-    classes,
-    count_certificates,
-    greedy,
-    merging,
-    models,
-    offset_certificates,
-    pair_costs,
-    paths,
-    rules,
-    simulation,
-    simulation_data,
-    views,
-    weighing,
-)
-from optedge.formulations.offloading.rules import Schedule as Schedule
-from optedge.formulations.offloading.simulation_data import ORDERS
-from optedge.formulations.offloading.weighting import Weighting as Weighting
+from optedge.formulations.offloading import building, checks, coding
+from optedge.formulations.offloading.balance import count_certificates, offset_certificates
+from optedge.formulations.offloading.costs import paths
+from optedge.formulations.offloading.costs.weighting import Weighting as Weighting
+from optedge.formulations.offloading.derived import DerivedData
+from optedge.formulations.offloading.models import arcs, explicit
+from optedge.formulations.offloading.plans import evaluation, indicators, schedule, views
+from optedge.formulations.offloading.plans.schedule import Schedule as Schedule
+from optedge.formulations.offloading.prices import certificates, classes
+from optedge.formulations.offloading.simulation import greedy
 from optedge.networks import dag
 from optedge.networks.graph import LayerGraph
 from optedge.platforms import Platform
 
 Order = Literal["fcfs", "priority", "strict", "planned"]
 FirstLayer = Literal["free", "client"]
-CLIENT, EDGE, CLOUD = 0, 1, 2
 #: What values a certificate of each kind; all others are those of paths.
 CERTIFIERS: dict[str, Callable[[OffloadingProblem, Certificate], float]] = {
     certificates.KIND: certificates.certify,
@@ -76,7 +61,7 @@ CERTIFIERS: dict[str, Callable[[OffloadingProblem, Certificate], float]] = {
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class OffloadingProblem(Problem):
+class OffloadingProblem(DerivedData):
     """Layers of many tasks to be placed on servers of three tiers, each with parallel pools.
 
     A solution is a :class:`Schedule`; an assignment (an integer array, the server of each layer) is
@@ -167,50 +152,7 @@ class OffloadingProblem(Problem):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if getattr(self, "release", None) is None:
-            release = np.zeros(self.n_tasks)
-            release.setflags(write=False)
-            object.__setattr__(self, "release", release)
-        for field, choices in (("order", ORDERS), ("first_layer", ("free", "client"))):
-            if getattr(self, field) not in choices:
-                raise ValueError(f"{field} must be one of {choices}, got {getattr(self, field)!r}.")
-        if not (self.weights is None or isinstance(self.weights, Weighting)):
-            raise ValueError(f"weights must be a Weighting or None, got {self.weights!r}.")
-        self._check_tasks()
-        self._check_servers()
-        for field in ("foreign_clients", "return_result"):
-            if not isinstance(getattr(self, field), bool):
-                raise ValueError(f"{field} must be True or False, got {getattr(self, field)!r}.")
-
-    def _check_tasks(self) -> None:
-        """Check that layers stand task by task, and that each task is a graph with one source."""
-        wrong = np.flatnonzero(np.diff(self.tasks, prepend=0) > 1)
-        falls = np.flatnonzero(np.diff(self.tasks) < 0)
-        if wrong.size or falls.size or self.tasks[0] != 0 or self.tasks[-1] != self.n_tasks - 1:
-            raise ValueError(
-                f"tasks must be 0, ..., 0, 1, ..., 1, ... up to {self.n_tasks - 1}, without a gap."
-            )
-        rows = building.checked_tasks(self.successors, self.first.tolist(), self.sizes.tolist())
-        object.__setattr__(self, "successors", rows)
-        wrong = np.flatnonzero(~(self.work_gcycles > 0))
-        if wrong.size:
-            raise ValueError(f"work_gcycles[{wrong[0]}] must be positive.")
-
-    def _check_servers(self) -> None:
-        for field in ("speeds_ghz", "pools"):
-            wrong = np.flatnonzero(~(getattr(self, field) > 0))
-            if wrong.size:
-                raise ValueError(f"{field}[{wrong[0]}] must be positive.")
-        finite = np.isfinite(self.pools)
-        wrong = np.flatnonzero(finite & (self.pools != np.floor(self.pools)))
-        if wrong.size:
-            raise ValueError(f"pools[{wrong[0]}] must be a whole number or inf.")
-        wrong = np.flatnonzero((self.tiers < CLIENT) | (self.tiers > CLOUD))
-        if wrong.size:
-            raise ValueError(f"tiers[{wrong[0]}] must be 0, 1 or 2, got {self.tiers[wrong[0]]}.")
-        for i, c in enumerate(self.clients.tolist()):
-            if not 0 <= c < self.n_servers or self.tiers[c] != CLIENT:
-                raise ValueError(f"clients[{i}]: server {c} is no client.")
+        checks.settle(self)
 
     @classmethod
     def chains(
@@ -268,155 +210,6 @@ class OffloadingProblem(Problem):
         made = building.of_network(graph, platform, n_tasks, clients)
         return cls(**{**made, **fields})
 
-    # ---- data
-
-    @property
-    def n_subtasks(self) -> int:
-        """Number of layers of all tasks together."""
-        return int(self.work_gcycles.size)
-
-    @property
-    def n_tasks(self) -> int:
-        """Number of tasks."""
-        return int(self.inputs_mb.size)
-
-    @property
-    def n_servers(self) -> int:
-        """Number of servers."""
-        return int(self.speeds_ghz.size)
-
-    @functools.cached_property
-    def sizes(self) -> IntArray:
-        """Number of layers of each task, ``(n_tasks,)``."""
-        return np.bincount(self.tasks, minlength=self.n_tasks)
-
-    @functools.cached_property
-    def first(self) -> IntArray:
-        """The first layer of each task, ``(n_tasks,)``."""
-        return np.concatenate([[0], np.cumsum(self.sizes)[:-1]]).astype(np.int64)
-
-    @functools.cached_property
-    def layer(self) -> IntArray:
-        """The number of each layer within its task, ``(n_subtasks,)``."""
-        return np.arange(self.n_subtasks) - self.first[self.tasks]
-
-    @functools.cached_property
-    def rank(self) -> IntArray:
-        """Who goes first where ``order`` asks: by layer, then by task; ``(n_subtasks,)``."""
-        rank = np.empty(self.n_subtasks, dtype=np.int64)
-        rank[np.lexsort((self.tasks, self.layer))] = np.arange(self.n_subtasks)
-        return rank
-
-    @functools.cached_property
-    def predecessors(self) -> dag.Successors:
-        """For each layer those that it reads."""
-        return dag.predecessors(self.successors)
-
-    @property
-    def is_chains(self) -> bool:
-        """Whether every task is a chain."""
-        last = np.append(self.first[1:], self.n_subtasks) - 1
-        ends = set(last.tolist())
-        return all(row == (() if v in ends else (v + 1,)) for v, row in enumerate(self.successors))
-
-    @functools.cached_property
-    def seconds(self) -> FloatArray:
-        """Execution time of each layer on each server, ``(n_subtasks, n_servers)``."""
-        return _frozen(self.work_gcycles[:, None] / self.speeds_ghz)
-
-    @functools.cached_property
-    def seconds_per_mb(self) -> FloatArray:
-        """Transmission time of one MB between servers, ``(n_servers, n_servers)``; 0 at home."""
-        with np.errstate(divide="ignore"):
-            pace = 1.0 / self.rates_mb_s
-        np.fill_diagonal(pace, 0.0)
-        return _frozen(pace)
-
-    @functools.cached_property
-    def allowed(self) -> BoolArray:
-        """Which servers each layer may use, ``(n_subtasks, n_servers)``.
-
-        The own client, edges and clouds; the first layer only where its input can get.
-        """
-        allowed = np.ones((self.n_subtasks, self.n_servers), dtype=bool)
-        home = self.clients[self.tasks]
-        if not self.foreign_clients:
-            allowed[:, self.tiers == CLIENT] = False
-        allowed[np.arange(self.n_subtasks), home] = True
-        for i, a in enumerate(self.first.tolist()):
-            allowed[a] &= np.isfinite(self.seconds_per_mb[self.clients[i]])
-            if self.first_layer == "client":
-                allowed[a] = np.arange(self.n_servers) == self.clients[i]
-        allowed.setflags(write=False)
-        return allowed
-
-    def arrivals(self, servers: IntArray, ends: FloatArray) -> FloatArray:
-        """Return when all that each layer reads has arrived at its server, ``(n_subtasks,)``."""
-        arrival = np.zeros(self.n_subtasks)
-        at = servers[self.first]
-        arrival[self.first] = self.release + self._sending(self.inputs_mb, self.clients, at)
-        v, w = self.edges.T
-        sent = ends[v] + self._sending(self.outputs_mb[v], servers[v], servers[w])
-        np.maximum.at(arrival, w, sent)
-        return arrival
-
-    @functools.cached_property
-    def edges(self) -> IntArray:
-        """All edges (v, w), shape ``(n_edges, 2)``."""
-        return dag.edge_array(self.successors)
-
-    def _sending(self, size: FloatArray, a: IntArray, b: IntArray) -> FloatArray:
-        """Return the seconds that sizes in MB travel; ``inf`` without a connection."""
-        with np.errstate(invalid="ignore"):
-            return np.asarray(
-                np.where(size > 0, size * self.seconds_per_mb[a, b], self._gate[a, b])
-            )
-
-    @functools.cached_property
-    def _gate(self) -> FloatArray:
-        """0 where two servers are connected, else ``inf``."""
-        return np.where(np.isfinite(self.seconds_per_mb), 0.0, np.inf)
-
-    @functools.cached_property
-    def pairs(self) -> pair_costs.Pairs:
-        """Delay, energy and cost of all pairs of servers, where the problem has ``weights``."""
-        return pair_costs.measure(self)
-
-    @property
-    def standards(self) -> tuple[float, ...]:
-        """Shift and scale by which delay, energy and cost are standardised, six numbers.
-
-        Given to the ``Weighting`` of another instance they make its values comparable.
-
-        Raises
-        ------
-        ValueError
-            If the problem has no weights.
-        """
-        pair_costs.weighting_of(self)
-        return tuple(x for pair in self.pairs.standards for x in pair)
-
-    @property
-    def is_pairwise(self) -> bool:
-        """Whether without waiting the objective is a sum over pairs of servers, or more than it."""
-        w = self.weights
-        return w is None or not (w.h_wait and w.varphi > 0)
-
-    @property
-    def unit(self) -> str:  # type: ignore[override]  # the weighted objective has none
-        """Unit of the objective."""
-        return "s" if self.weights is None else ""
-
-    @property
-    def objective_name(self) -> str:  # type: ignore[override]  # as the unit
-        """What the objective is called in figures."""
-        return "sum of flow times" if self.weights is None else "weighted objective"
-
-    @functools.cached_property
-    def data(self) -> simulation_data.SimulationData:
-        """The arrays that the compiled simulation reads."""
-        return simulation_data.make_data(self)
-
     # ---- explicit models and bounds
 
     @property
@@ -427,7 +220,7 @@ class OffloadingProblem(Problem):
     @property
     def kinds(self) -> tuple[str, ...]:  # type: ignore[override]  # graphs have fewer
         """The explicit models: the exact one first."""
-        return models.kinds(self)
+        return explicit.kinds(self)
 
     def model(self, kind: str | None = None, *, relax: bool = False) -> Any:
         """Return an explicit model (``models``); its objective is in ``m.unit`` seconds.
@@ -443,23 +236,23 @@ class OffloadingProblem(Problem):
         relax
             Whether shares replace the binary decisions.
         """
-        return models.build(self, self.check_kind(kind), relax)
+        return explicit.build(self, self.check_kind(kind), relax)
 
     def model_size(self, kind: str | None = None) -> tuple[int, int]:
         """Return about how many rows and columns the model has."""
-        return models.size(self, self.check_kind(kind))
+        return explicit.size(self, self.check_kind(kind))
 
     def extract(self, model: Any) -> Schedule | None:
         """Return the schedule that a solved model holds, retimed exactly; None if it is none."""
-        return models.extract(self, model)
+        return explicit.extract(self, model)
 
     def fill(self, model: Any, x: Schedule | npt.ArrayLike) -> None:
         """Write a solution into the variables of ``model``."""
-        models.fill(self, model, self.schedule(x))
+        explicit.fill(self, model, self.schedule(x))
 
     def scaled(self) -> tuple[OffloadingProblem, float]:
         """Return the instance itself, and the unit in seconds that its models have."""
-        return self, models.unit(self)
+        return self, explicit.unit(self)
 
     def dual_certificate(self, kind: str, solution: Any, unit: float = 1.0) -> Certificate | None:
         """Return the potentials in the duals of the solved model of paths."""
@@ -472,9 +265,8 @@ class OffloadingProblem(Problem):
     def certify(self, certificate: Certificate) -> float:
         """Return the bound that ``certificate`` proves, in the unit of the objective.
 
-        Potentials of the paths of single tasks (``paths``), prices on the time of the servers
-        (``certificates``), prices on their layers (``count_certificates``),
-        or caps on offsets of counts (``offset_certificates``).
+        Potentials of paths of single tasks (``paths``), prices on the time of servers (``prices``)
+        or on their layers (``count_certificates``), caps on offsets (``offset_certificates``).
         """
         return CERTIFIERS.get(certificate.kind, paths.certify)(self, certificate)
 
@@ -495,13 +287,8 @@ class OffloadingProblem(Problem):
         return max(200, 1_500_000 // self.n_subtasks)
 
     def start_code(self) -> IntArray:
-        """Return the best of the greedy assignment and those to one tier, for searches to start.
-
-        There is one: every layer may stay at its client.
-        """
-        plans = [greedy.place(self), *(greedy.on_tier(self, tier) for tier in range(3))]
-        codes = np.array([code for code in plans if code is not None])
-        return np.array(codes[np.argmin(self.costs(codes))])
+        """Return the best of the greedy assignment and those to one tier, for searches to start."""
+        return coding.to_start(self)
 
     @property
     def decision_order(self) -> IntArray:
@@ -509,21 +296,10 @@ class OffloadingProblem(Problem):
         return self.data.by_rank
 
     def partial(self, code: IntArray, i: int) -> FloatArray:
-        """Return when layer ``i`` is done on each server, those before it in rank as in ``code``.
+        """Return when layer ``i`` is done on each server, in seconds, ``(n_servers,)``.
 
-        Parameters
-        ----------
-        code
-            The server of each layer, ``(n_subtasks,)``; those from ``i`` on in rank do not count.
-        i
-            The layer to be placed.
-
-        Returns
-        -------
-        ndarray
-            Seconds, ``(n_servers,)``, where each layer placed keeps its pool (``greedy``); ``inf``
-            where it may not run or its input does not get. The last layer of a task is done when
-            the result is home, if that is asked for.
+        Those before it in rank are placed as in ``code`` (n_subtasks,) and keep their pools
+        (``greedy``); ``inf`` where it may not run or its input does not get.
         """
         return greedy.option_ends(self, code, i)
 
@@ -532,13 +308,10 @@ class OffloadingProblem(Problem):
 
         With ``once`` neighbours are merged in pairs only.
         """
-        return merging.in_line(self, once=once)
+        return coding.in_line(self, once=once)
 
     def tier_code(self, tier: int) -> IntArray | None:
-        """Return the greedy assignment to the servers of one tier; None if it has none.
-
-        On tier 0 every layer is on its own client; on the others a layer that may not run there.
-        """
+        """Return the greedy assignment to the servers of one tier; None if it has none."""
         return greedy.on_tier(self, tier)
 
     def costs(self, codes: npt.ArrayLike) -> FloatArray:
@@ -549,13 +322,7 @@ class OffloadingProblem(Problem):
         ValueError
             If ``codes`` has another shape, or names a server that does not exist.
         """
-        rows = np.ascontiguousarray(codes, dtype=np.int64)
-        if rows.ndim != 2 or rows.shape[1] != self.n_subtasks:
-            raise ValueError(f"codes must have shape (k, {self.n_subtasks}), got {rows.shape}.")
-        # Read without a sign, numbers below 0 are large: one pass over the codes for both ends.
-        if rows.size and rows.view(np.uint64).max() >= self.n_servers:
-            raise ValueError(f"codes: servers are 0 to {self.n_servers - 1}.")
-        return simulation.costs(self.data, self.allowed, rows)
+        return coding.costs(self, codes)
 
     def decode(self, code: npt.ArrayLike) -> Schedule:
         """Return the schedule that the assignment means."""
@@ -575,38 +342,15 @@ class OffloadingProblem(Problem):
         ValueError
             If an assignment has another shape, or names a server that does not exist.
         """
-        if isinstance(x, Schedule):
-            return x
-        servers = np.asarray(x)
-        if servers.shape != (self.n_subtasks,):
-            raise ValueError(f"servers must have shape ({self.n_subtasks},), got {servers.shape}.")
-        if not ((servers >= 0) & (servers < self.n_servers)).all():
-            raise ValueError(f"servers must be 0 to {self.n_servers - 1}.")
-        return Schedule(servers, simulation.starts(self, servers))
+        return evaluation.schedule(self, x)
 
     def flows(self, x: Schedule | npt.ArrayLike) -> FloatArray:
         """Return the flow time of each task in seconds, ``(n_tasks,)``."""
-        plan = self.schedule(x)
-        ends = plan.starts + self.seconds[np.arange(self.n_subtasks), plan.servers]
-        done = ends
-        if self.return_result:
-            last = np.array([not row for row in self.successors])
-            home = self.clients[self.tasks]
-            done = np.where(last, ends + self._sending(self.outputs_mb, plan.servers, home), ends)
-        completion = np.full(self.n_tasks, -np.inf)
-        np.maximum.at(completion, self.tasks, done)
-        return np.asarray(completion - self.release)
+        return evaluation.flows(self, self.schedule(x))
 
     def objective(self, x: Schedule | npt.ArrayLike) -> float:
-        """Return the sum of the flow times in seconds, or the weighted objective.
-
-        ``inf`` if ``x`` is infeasible.
-        """
-        if self.violations(x):
-            return math.inf
-        plan = self.schedule(x)
-        flows = math.fsum(self.flows(plan))
-        return flows if self.weights is None else weighing.value(self, plan, flows)
+        """Return the sum of flow times in seconds, or the weighted objective; ``inf`` if broken."""
+        return evaluation.objective(self, x)
 
     def indicators(self, x: Schedule | npt.ArrayLike) -> dict[str, FloatArray]:
         """Return what ``weights`` weigh: ``seconds``, ``joule``, ``dollar``, ``coordination``.
@@ -619,30 +363,25 @@ class OffloadingProblem(Problem):
         ValueError
             If the problem has no weights.
         """
-        return weighing.indicators(self, self.schedule(x))
+        return indicators.indicators(self, self.schedule(x))
 
     def violations(self, x: Schedule | npt.ArrayLike) -> list[str]:
         """Return a sentence for each rule that ``x`` breaks; empty if it is feasible."""
-        return rules.broken(self, x)
+        return schedule.broken(self, x)
 
     # ---- what one can see of a solution
 
     def delay_split(self, x: Schedule | npt.ArrayLike) -> FloatArray:
         """Return seconds of execution, transmission and waiting of each task, ``(n_tasks, 3)``.
 
-        Along the critical path of a task that is a graph: traced back from the layer that ends last
-        through the predecessor whose output arrived last (of several the lowest number). The three
-        sum to the flow time.
+        Of a task that is a graph along its critical path. The three sum to the flow time.
         """
         return views.delay_split(self, x)
 
     def tier_shares(
         self, x: Schedule | npt.ArrayLike, of: Literal["layers", "work"] = "layers"
     ) -> FloatArray:
-        """Return the share of clients, edges and clouds in the layers or in their work, ``(3,)``.
-
-        ``of="work"`` weighs each layer by its cycles.
-        """
+        """Return the share of clients, edges and clouds in the layers or their work, ``(3,)``."""
         return views.tier_shares(self, x, of)
 
     def metrics(self, x: Schedule | npt.ArrayLike) -> dict[str, float]:
@@ -656,8 +395,3 @@ class OffloadingProblem(Problem):
     def lanes(self, x: Schedule | npt.ArrayLike) -> list[Lane]:
         """Return a lane a pool that is needed, then lanes of transfers by the tiers they join."""
         return views.lanes(self, x)
-
-
-def _frozen(array: FloatArray) -> FloatArray:
-    array.setflags(write=False)
-    return array

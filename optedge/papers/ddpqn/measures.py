@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from optedge.formulations.offloading import OffloadingProblem
-from optedge.formulations.offloading.pair_costs import balance_unit
-from optedge.formulations.offloading.weighing import unevenness
+from optedge.formulations.offloading.costs.pair_costs import balance_unit
+from optedge.formulations.offloading.simulation.weighing import unevenness
 from optedge.papers.claims import Claim
 
 if TYPE_CHECKING:

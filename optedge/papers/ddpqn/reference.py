@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from optedge.formulations.offloading import OffloadingProblem
-from optedge.formulations.offloading.decisions import discount_bias
+from optedge.formulations.offloading.costs.decisions import discount_bias
 from optedge.papers.claims import Claim, Part, verdict
 from optedge.papers.ddpqn.measures import normalised_regret
 from optedge.papers.ddpqn.runs import SC, Runs

@@ -32,10 +32,11 @@ rate 1e-3, batch 256, target copied every 100 updates, one update a transition, 
 ``prior`` the network learns what is to be added to the reward that is known at once (costs of
 pairs, balance, simulated waiting); ``preset="long"`` has it, for many tasks that depend on each
 other, whose episodes are too long to learn from nothing. Our default discounts nothing, as the
-objective does not: see :func:`~optedge.formulations.offloading.decisions.discount_bias` for what
-0.8 costs. Departures of both: Adam in place of a bare gradient; the state (``episodes``); rewards
-above the least cost of their step, scaled and clipped without moving the optimum (``rewards``);
-many episodes side by side; a learning rate that falls with the steps (not in ``"paper"``).
+objective does not; for what 0.8 costs see
+:func:`~optedge.formulations.offloading.costs.decisions.discount_bias`. Departures of both: Adam
+in place of a bare gradient; the state (``episodes``); rewards above the least cost of their step,
+scaled and clipped without moving the optimum (``rewards``); many episodes side by side; a learning
+rate that falls with the steps (not in ``"paper"``).
 
 Source: Xue, Wu, Peng, Wolter, "DDPQN: An Efficient DNN Offloading Strategy in Local-Edge-Cloud
 Collaborative Environments", section 4 and algorithm 1; van Hasselt et al. 2016, Wang et al. 2016,

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from optedge.formulations.base import FloatArray, IntArray
-from optedge.formulations.offloading.episodes import Episodes
+from optedge.formulations.offloading.episodes.base import Episodes
 from optedge.solvers.deep_q.options import DeepQOptions, Switches
 from optedge.solvers.deep_q.replay import Memory, Sample
 from optedge.solvers.deep_q.rewards import Rewards

@@ -19,7 +19,8 @@ import numpy as np
 from optedge import disk
 from optedge.formulations.base import FloatArray, IntArray
 from optedge.formulations.offloading import OffloadingProblem
-from optedge.formulations.offloading.episodes import PairEpisodes, myopic
+from optedge.formulations.offloading.episodes.base import myopic
+from optedge.formulations.offloading.episodes.pairs import PairEpisodes
 from optedge.solvers.code import offer_code
 from optedge.solvers.deep_q.checkpoint import read_arrays
 from optedge.solvers.deep_q.learner import Learner
@@ -135,7 +136,8 @@ def learn_policy(
     time_limit
         Seconds; the option ``max_steps`` ends it too, and then the result is the same every time.
     **options
-        Those of the learner but ``prior``, ``wait``, ``checkpoint`` and ``resume``.
+        Those of the learner but ``wait``, ``checkpoint`` and ``resume``; ``prior`` is on
+        by default.
 
     Returns
     -------

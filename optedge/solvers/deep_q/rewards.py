@@ -21,7 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from optedge.formulations.base import FloatArray, IntArray
-from optedge.formulations.offloading.episodes import Episodes, PairEpisodes
+from optedge.formulations.offloading.episodes.base import Episodes
+from optedge.formulations.offloading.episodes.pairs import PairEpisodes
 from optedge.solvers.deep_q.options import DeepQOptions
 
 FOLLOWING = 0.9  # share of steps that follow the least known cost

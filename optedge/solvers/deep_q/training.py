@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from optedge.formulations.offloading import OffloadingProblem
-from optedge.formulations.offloading.episodes import Episodes, PairEpisodes, myopic
-from optedge.formulations.offloading.prefixes import PrefixEpisodes, why_not
+from optedge.formulations.offloading.episodes.base import myopic
+from optedge.formulations.offloading.episodes.prefixes import why_not
+from optedge.formulations.offloading.episodes.waiting import make_episodes
 from optedge.solvers.code import offer_code
 from optedge.solvers.deep_q import checkpoint
 from optedge.solvers.deep_q.learner import Learner
@@ -28,34 +29,6 @@ def unfit(problem: Any, options: DeepQOptions) -> str | None:
     return reason
 
 
-def unfit_for_episodes(problem: Any, options: None) -> str | None:
-    """Say why an instance has no episodes."""
-    return why_not(problem)
-
-
-def make_episodes(problem: OffloadingProblem, wait: str, context: bool = False) -> Episodes:
-    """Return the episodes of a problem; by ``"auto"`` waiting is simulated where there can be any.
-
-    Parameters
-    ----------
-    problem
-        The instance.
-    wait
-        ``"none"``, ``"telescope"`` or ``"auto"``.
-    context
-        Whether what servers cost is seen.
-    """
-    users = problem.allowed.sum(axis=0)
-    together = np.minimum(users, problem.n_tasks) if problem.is_chains else users
-    if wait == "auto":
-        alone = problem.is_chains and bool((problem.pools >= together).all())
-        alone &= problem.order != "strict"  # servers idle until it is a layer's turn
-        wait = "none" if alone else "telescope"
-    if wait == "none":
-        return PairEpisodes([problem], context=context)
-    return PrefixEpisodes(problem, context=context)
-
-
 def train(problem: OffloadingProblem, name: str, options: DeepQOptions, run: Run) -> Learner:
     """Learn on one instance, and offer what is played; return the learner.
 
@@ -71,7 +44,7 @@ def train(problem: OffloadingProblem, name: str, options: DeepQOptions, run: Run
         Gives chance and budgets, takes plans. An episode is one evaluation.
     """
     sees = bool(options.of_preset("prior")) or problem.data.weights.balance > 0
-    episodes = make_episodes(problem, options.wait, sees)
+    episodes = make_episodes([problem], options.wait, context=sees)
     value, plan = myopic(episodes)
     if run.start is not None:
         offer_code(problem, run, problem.encode(run.start))

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from optedge.formulations.base import FloatArray, IntArray
-from optedge.formulations.offloading.episodes import Episodes
+from optedge.formulations.offloading.episodes.base import Episodes
 from optedge.solvers.deep_q.rewards import Rewards
 from optedge.solvers.deep_q.values import QNetwork, best_actions
 
