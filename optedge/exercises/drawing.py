@@ -27,11 +27,13 @@ def tiny_makespan(rng: np.random.Generator, size: int) -> MakespanProblem:
 
 
 def tiny_makespan_with_memory(rng: np.random.Generator, size: int) -> MakespanProblem:
-    """Draw the same with memory: often it decides, at times nothing fits."""
+    """Draw the same with memory that just holds some assignment; every fifth time a bit less."""
     p = tiny_makespan(rng, size)
     memory = rng.integers(1, 6, p.n_tasks).astype(np.float64)
-    share = memory.sum() / p.n_servers
-    capacity = np.maximum(np.round(share * rng.uniform(0.6, 1.2, p.n_servers)), memory.max())
+    plan = [int(rng.choice(np.flatnonzero(row))) for row in p.eligible]
+    capacity = np.bincount(plan, memory, p.n_servers) + rng.integers(0, 2, p.n_servers)
+    if size % 5 == 0:
+        capacity = np.maximum(capacity - 2, memory.max())
     return p.replace(memory=memory, capacity=capacity)
 
 

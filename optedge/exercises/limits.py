@@ -84,7 +84,8 @@ def run_limited(work: Callable[[], T], seconds: float) -> T:
         watch.stopped.set()
         watch.thread.join()
         # `signal` first handles what is pending, so that no late interrupt meets the old handler.
-        signal.signal(signal.SIGINT, before)
+        # A handler that was not set from Python reads as None and cannot be set back.
+        signal.signal(signal.SIGINT, signal.default_int_handler if before is None else before)
     if watch.expired:
         raise TimeUp
     return result
