@@ -4,8 +4,8 @@ For both networks, on the fitted profile of ``papers.task_migration`` (ResNet-10
 and at five bandwidths: milliseconds of ``min-cut``, ``block-cut``, ``highs`` (Pyomo model built
 anew) and ``neurosurgeon`` as ``oe.solve`` reports them, of the whole call, and of networkx's
 minimum cut on the same flow network, with the values of all. Then sweeps: 200 bandwidths by
-``min-cut`` with the problem built anew, and all bandwidths at once by ``oe.bandwidth_curve``. And
-the slowest stage instead of the latency, as MILP. Medians over ``--repeats``.
+``min-cut`` with the problem built anew, and all bandwidths at once by
+``oe.CutProblem.bandwidth_curve``. And the slowest stage instead of the latency, as MILP. Medians over ``--repeats``.
 
 The committed table: ``python benchmarks/cuts.py --out benchmarks/results/cuts.md``.
 """
@@ -165,7 +165,7 @@ def _sweep_row(name: str, count: int) -> dict[str, Any]:
     swept = time.perf_counter() - began
     share = task_migration.EFFICIENCY
     began = time.perf_counter()
-    curve = oe.bandwidth_curve(
+    curve = oe.CutProblem.bandwidth_curve(
         networks.load(name), _platform(name), share * mbit(0.1), share * mbit(100.0)
     )
     spent = time.perf_counter() - began

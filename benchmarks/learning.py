@@ -413,7 +413,7 @@ def _policy(network: str, drawn: str, taught: int, unseen: int, seconds: float) 
     found: dict[str, Any] = {"policy": [], "myopic": [], "policy gap": [], "myopic gap": []}
     spent = 0.0
     for problem in problems[:unseen]:
-        bias = oe.discount_bias(problem, 0.0)
+        bias = problem.discount_bias(0.0)
         worst = problem.objective(np.zeros(problem.n_subtasks, dtype=np.int64))
         began = time.perf_counter()
         plan = policy.plan(problem)

@@ -22,11 +22,10 @@ if TYPE_CHECKING:
     from optedge.files import load, save
     from optedge.formulations.accuracy import AccuracyCurve, best_ratio
     from optedge.formulations.base import Bound, Certificate, Problem, array_field
-    from optedge.formulations.cut import CutProblem, bandwidth_curve
+    from optedge.formulations.cut import CutProblem
     from optedge.formulations.makespan import MakespanProblem
     from optedge.formulations.makespan_rcmax import read_rcmax
     from optedge.formulations.offloading import OffloadingProblem, Schedule, Weighting
-    from optedge.formulations.offloading.costs.decisions import discount_bias
     from optedge.formulations.split import SplitProblem
     from optedge.solvers.deep_q.policy import Policy, learn_policy
     from optedge.solvers.front import solve
@@ -52,11 +51,9 @@ _HOME = {
     "Status": "solvers.result",
     "Weighting": "formulations.offloading",
     "array_field": "formulations.base",
-    "bandwidth_curve": "formulations.cut",
     "best_ratio": "formulations.accuracy",
     "check_problem": "checking",
     "compare": "study",
-    "discount_bias": "formulations.offloading.costs.decisions",
     "learn_policy": "solvers.deep_q.policy",
     "list_solvers": "solvers.registry",
     "load": "files",
@@ -88,11 +85,9 @@ __all__ = [
     "Status",
     "Weighting",
     "array_field",
-    "bandwidth_curve",
     "best_ratio",
     "check_problem",
     "compare",
-    "discount_bias",
     "exercises",
     "learn_policy",
     "list_solvers",

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from optedge.exercises.answers import Refused
+from optedge.formulations.offloading import Schedule
 from optedge.formulations.offloading.problem import OffloadingProblem
-from optedge.formulations.offloading.rules import Schedule
 from optedge.solvers.front import solve
 from optedge.solvers.run import Run
 

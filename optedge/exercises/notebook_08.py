@@ -15,7 +15,7 @@ from optedge.exercises import contests
 from optedge.exercises.answers import Refused, guessed, number, same, vector
 from optedge.exercises.registry import exercise, prediction
 from optedge.formulations.base import FloatArray
-from optedge.formulations.offloading.decisions import Decisions, discount_bias
+from optedge.formulations.offloading.costs.decisions import Decisions, discount_bias
 from optedge.formulations.offloading.problem import OffloadingProblem
 
 EARLY = 0.9  # what the saving of the two steps costs

@@ -62,7 +62,11 @@ def claims_table(
     tables: Mapping[str, pd.DataFrame] | None = None,
     figures: Mapping[str, Callable[[], Figure]] | None = None,
 ) -> pd.DataFrame:
-    """Return the claims as a table; ``attrs["tables"]`` and ``attrs["figures"]`` hang on it.
+    """Return the claims as a table: what ``reproduce`` of every paper returns.
+
+    A row a claim: claim, where, published, ours, verdict (``reproduces``, ``differs`` or ``cannot
+    be checked``), reason. ``attrs["tables"]`` and ``attrs["figures"]`` hold the tables behind them
+    and functions that draw the figures.
 
     Parameters
     ----------
@@ -92,15 +96,18 @@ def check_parts(parts: Iterable[str] | None, known: Iterable[str]) -> list[str]:
     return wanted
 
 
-def gather(parts: Iterable[str] | None, known: Mapping[str, Callable[[], Part]]) -> pd.DataFrame:
+def gather(
+    parts: Iterable[str] | None, known: Mapping[str, Callable[..., Part]], *runs: Any
+) -> pd.DataFrame:
     """Return the claims of the parts asked for, with their tables and figures.
 
+    Each part is judged by a function, from the ``runs`` that all parts share, if there are any.
     Ctrl-C returns those of the parts that are finished; it is passed on if none is.
     """
     found: dict[str, Part] = {}
     try:
         for part in check_parts(parts, known):
-            found[part] = known[part]()
+            found[part] = known[part](*runs)
     except KeyboardInterrupt:
         if not found:
             raise

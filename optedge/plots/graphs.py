@@ -43,7 +43,7 @@ def bandwidth(curve: BandwidthCurve, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     curve
-        From :func:`optedge.bandwidth_curve`.
+        From :meth:`optedge.CutProblem.bandwidth_curve`.
     ax
         Where to draw; a new figure by default.
     """

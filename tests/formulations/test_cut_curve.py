@@ -72,7 +72,7 @@ def lines(graph, platform):
 def test_the_curve_is_the_envelope(pair):
     """At every bandwidth the curve is the least of all lines c + b / B, for two and three tiers."""
     graph, platform = pair
-    curve = oe.bandwidth_curve(graph, platform, LOW, HIGH)
+    curve = oe.CutProblem.bandwidth_curve(graph, platform, LOW, HIGH)
     bits, seconds = lines(graph, platform).T
     rates = np.concatenate([np.geomspace(LOW, HIGH, 40), curve.switches])
     best = (seconds + bits / rates[:, None]).min(axis=1)
@@ -86,7 +86,7 @@ def test_the_curve_is_the_envelope(pair):
 @settings(max_examples=60)
 def test_pieces_are_in_order(pair):
     """From low to high bandwidth plans send more and take less besides; switches lie between."""
-    curve = oe.bandwidth_curve(*pair, LOW, HIGH)
+    curve = oe.CutProblem.bandwidth_curve(*pair, LOW, HIGH)
     pieces = len(curve.bits)
     assert (len(curve.tiers), len(curve.seconds), len(curve.switches)) == (
         pieces,
@@ -169,7 +169,7 @@ def test_shadow_price_by_hand():
     """One layer of 1 s or 0.5 s, an input of 1 Mbit: half a second is worth 2 Mbit/s."""
     graph = networks.LayerGraph([[1], []], [0, 1e9], [0, 0], [1.25e5, 0])
     platform = Platform.line([Server(speed=1e9), Server(speed=2e9)], [1.0])
-    curve = oe.bandwidth_curve(graph, platform, mbit(0.5), mbit(8))
+    curve = oe.CutProblem.bandwidth_curve(graph, platform, mbit(0.5), mbit(8))
     assert curve.switches == pytest.approx([2e6])
     assert curve.bits.tolist() == [0, 1e6]
     assert curve.latency([1e6, 2e6, 4e6, 8e6]) == pytest.approx([1, 1, 0.75, 0.625])
@@ -181,7 +181,7 @@ def test_efficiency():
     """Over a nominal rate of which half arrives everything happens at twice the bandwidth."""
     graph = networks.load("alexnet")
     platform = task_migration.platform("alexnet", 1e6)
-    curve = oe.bandwidth_curve(graph, platform, 1e5, 1e8)
+    curve = oe.CutProblem.bandwidth_curve(graph, platform, 1e5, 1e8)
     half = curve.at_efficiency(0.5)
     assert (half.low, half.high) == (2e5, 2e8)
     assert half.switches == pytest.approx(2 * curve.switches)
@@ -214,7 +214,7 @@ def test_three_tiers():
     graph = networks.load("tiny_yolo")
     servers = [Server(speed=1e9), Server(speed=8e9), Server(speed=1e11)]
     platform = Platform.line(servers, [1e6, 8e6])
-    curve = oe.bandwidth_curve(graph, platform, 1e5, 1e9)
+    curve = oe.CutProblem.bandwidth_curve(graph, platform, 1e5, 1e9)
     used = {int(t) for x in curve.tiers for t in x}
     assert used == {0, 1, 2}
     for rate in np.geomspace(1.01e5, 0.99e9, 40):
@@ -226,7 +226,7 @@ def test_one_piece():
     """Where one plan is best throughout there is no switch."""
     graph = networks.load("googlenet")
     platform = task_migration.platform("googlenet", 1e6)
-    curve = oe.bandwidth_curve(graph, platform, 1e4, 1e5)
+    curve = oe.CutProblem.bandwidth_curve(graph, platform, 1e4, 1e5)
     assert len(curve.bits) == 1
     assert curve.switches.size == 0
     assert curve.latency([1e4, 1e5]) == pytest.approx([4.0363, 4.0363], abs=1e-4)
@@ -241,14 +241,14 @@ def test_empty_ranges(low, high):
     """The range must be one, of positive finite bandwidths."""
     graph, platform = networks.load("alexnet"), task_migration.platform("alexnet", 1e6)
     with pytest.raises(ValueError, match="low and high must be 0 < low < high"):
-        oe.bandwidth_curve(graph, platform, low, high)
+        oe.CutProblem.bandwidth_curve(graph, platform, low, high)
 
 
 def test_only_the_latency_has_a_curve():
     """The slowest stage is no minimum cut."""
     graph, platform = networks.load("alexnet"), task_migration.platform("alexnet", 1e6)
     with pytest.raises(ValueError, match="one of the latency"):
-        oe.bandwidth_curve(graph, platform, 1e5, 1e6, goal="throughput")
+        oe.CutProblem.bandwidth_curve(graph, platform, 1e5, 1e6, goal="throughput")
 
 
 @pytest.mark.parametrize("rate", [0.049e6, 100.1e6, math.nan, [1e6, 1e9], -1e6])

@@ -172,7 +172,7 @@ def test_a_bandwidth_curve_is_drawn():
 def test_a_curve_without_switch_is_drawn():
     """One plan throughout: a flat line is the thick one, no dot."""
     graph, platform = networks.load("googlenet"), task_migration.platform("googlenet", 1e6)
-    ax = oe.plots.bandwidth(oe.bandwidth_curve(graph, platform, 1e4, 1e5))
+    ax = oe.plots.bandwidth(oe.CutProblem.bandwidth_curve(graph, platform, 1e4, 1e5))
     thick = max(ax.lines, key=lambda line: (len(line.get_xdata()) > 100, line.get_linewidth()))
     assert thick.get_ydata() == pytest.approx(np.full(len(thick.get_ydata()), 4.0363), abs=1e-4)
     ax.figure.canvas.draw()

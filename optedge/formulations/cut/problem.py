@@ -32,7 +32,7 @@ import functools
 import itertools
 import math
 from collections.abc import Iterator
-from typing import Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -61,6 +61,9 @@ from optedge.formulations.cut import (
 from optedge.networks import dag
 from optedge.networks.graph import LayerGraph
 from optedge.platforms import Platform
+
+if TYPE_CHECKING:
+    from optedge.formulations.cut.sweep import BandwidthCurve
 
 Goal = Literal["latency", "throughput"]
 
@@ -158,6 +161,18 @@ class CutProblem(Problem):
         """
         made = construction.of_network(graph, platform, bandwidth)
         return cls(**made, **{"name": graph.name, **fields})
+
+    @classmethod
+    def bandwidth_curve(
+        cls, graph: LayerGraph, platform: Platform, low: float, high: float, **fields: Any
+    ) -> BandwidthCurve:
+        """Return the least latency of every bandwidth of the first hop in a range, exactly.
+
+        Parameters and errors are those of :func:`optedge.formulations.cut.sweep.bandwidth_curve`.
+        """
+        from optedge.formulations.cut.sweep import bandwidth_curve
+
+        return bandwidth_curve(graph, platform, low, high, **fields)
 
     # ---- data
 

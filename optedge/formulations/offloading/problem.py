@@ -37,7 +37,7 @@ from optedge.formulations.base import (
 )
 from optedge.formulations.offloading import building, checks, coding
 from optedge.formulations.offloading.balance import count_certificates, offset_certificates
-from optedge.formulations.offloading.costs import paths
+from optedge.formulations.offloading.costs import decisions, paths
 from optedge.formulations.offloading.costs.weighting import Weighting as Weighting
 from optedge.formulations.offloading.derived import DerivedData
 from optedge.formulations.offloading.models import arcs, explicit
@@ -383,6 +383,14 @@ class OffloadingProblem(DerivedData):
     ) -> FloatArray:
         """Return the share of clients, edges and clouds in the layers or their work, ``(3,)``."""
         return views.tier_shares(self, x, of)
+
+    def discount_bias(self, discount: float) -> decisions.DiscountBias:
+        """Return how far the best discounted policy is from the optimum of the plain sum.
+
+        By dynamic programming, for chains without a weight on balance; parameters and errors are
+        those of ``costs.decisions.discount_bias``.
+        """
+        return decisions.discount_bias(self, discount)
 
     def metrics(self, x: Schedule | npt.ArrayLike) -> dict[str, float]:
         """Return what the flow times are made of, shares of layers by tier, and the last end.

@@ -9,7 +9,6 @@ default. The weights are its own, the standardisation that it does not give is o
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -116,9 +115,7 @@ def reproduce(
     Returns
     -------
     pandas.DataFrame
-        A row a claim: claim, where, published, ours, verdict (``reproduces``, ``differs`` or
-        ``cannot be checked``), reason. ``attrs["tables"]`` and ``attrs["figures"]`` hold the
-        tables behind them and functions that draw the figures.
+        A row a claim, with tables and figures (:func:`~optedge.papers.claims.claims_table`).
 
     Raises
     ------
@@ -126,4 +123,4 @@ def reproduce(
         If a part or a network is unknown, or a number is out of its range.
     """
     runs = Runs(seeds=seeds, time_limit=time_limit, **options)
-    return gather(parts, {name: functools.partial(judge, runs) for name, judge in PARTS.items()})
+    return gather(parts, PARTS, runs)

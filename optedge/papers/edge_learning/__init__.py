@@ -95,9 +95,7 @@ def reproduce(
     Returns
     -------
     pandas.DataFrame
-        A row a claim: claim, where, published, ours, verdict (``reproduces``, ``differs`` or
-        ``cannot be checked``), reason. ``attrs["tables"]`` and ``attrs["figures"]`` hold the
-        tables behind them and functions that draw the figures.
+        A row a claim, with tables and figures (:func:`~optedge.papers.claims.claims_table`).
 
     Raises
     ------

@@ -11,7 +11,6 @@ It lists the rate between edge and cloud twice (5 and 10 MB/s) and two others no
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -96,9 +95,7 @@ def reproduce(
     Returns
     -------
     pandas.DataFrame
-        A row a claim: claim, where, published, ours, verdict (``reproduces``, ``differs`` or
-        ``cannot be checked``), reason. ``attrs["tables"]`` and ``attrs["figures"]`` hold the
-        tables behind them and functions that draw the figures.
+        A row a claim, with tables and figures (:func:`~optedge.papers.claims.claims_table`).
 
     Raises
     ------
@@ -108,4 +105,4 @@ def reproduce(
     if time_limit is not None:
         options["time_limit"] = time_limit
     runs = Runs(seeds=seeds, **options)
-    return gather(parts, {name: functools.partial(judge, runs) for name, judge in PARTS.items()})
+    return gather(parts, PARTS, runs)
