@@ -186,7 +186,7 @@ def test_a_store_of_another_version_is_refused(tmp_path):
     base.execute("PRAGMA user_version = 7")
     base.commit()
     base.close()
-    with pytest.raises(ValueError, match="is a store of version 7, this optedge writes version 1"):
+    with pytest.raises(ValueError, match="is a store of version 7, this optedge writes version 2"):
         oe.compare(SMALL, ["lpt"], store=path)
 
 
