@@ -210,18 +210,18 @@ class _Ledger:
 
     def take(self, done: Done) -> None:
         """Keep what came back; KeyboardInterrupt if the run was interrupted itself."""
-        place, row, result = done
-        task = self._plan.task(place)
-        if isinstance(result, bytes):
-            assert self._kept is not None
+        task = self._plan.task(done.place)
+        if done.document is not None and self._kept is not None:
             numbers = (task.instance.number, task.setup.number, task.seed)
-            self._outcomes.number(place, self._kept.put(*numbers, row, result))
+            number = self._kept.put(*numbers, done.row, done.document)
+            self._outcomes.number(done.place, number)
         else:
+            result = done.result
             if result is not None:  # from a worker it came without its problem
                 result = dataclasses.replace(result, problem=task.problem)
-            self._outcomes.hold(place, row, result)
+            self._outcomes.hold(done.place, done.row, result)
         self._tick()
-        if row.stop_reason == "interrupted":
+        if done.row.stop_reason == "interrupted":
             raise KeyboardInterrupt
 
     def study(self) -> Study:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from array import array
 from collections.abc import Iterator, Sequence
@@ -9,8 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, overload
 
 from optedge.solvers.result import Result
-from optedge.store import Row
-from optedge.study.tasks import Plan, Task, reading
+from optedge.store import Row, Store
+from optedge.study.tasks import Instance, Plan, Task, reading
 
 AT_ONCE = 1000  # rows that are read together
 
@@ -18,7 +19,7 @@ AT_ONCE = 1000  # rows that are read together
 class InStore(NamedTuple):
     """Where a result is kept."""
 
-    path: Path
+    path: Path | None
     number: int
 
 
@@ -145,7 +146,6 @@ class Outcomes(Sequence[Outcome]):
                 found.append(Outcome(task, row, result))
             else:
                 number = self._number(original)
-                assert self._store is not None
                 found.append(Outcome(task, rows[number], InStore(self._store, number)))
         return found
 
@@ -171,4 +171,15 @@ class Results(Sequence[Result]):
         return self._outcomes[index].result
 
     def __iter__(self) -> Iterator[Any]:
-        return (outcome.result for outcome in self._outcomes)
+        with contextlib.ExitStack() as stack:
+            opened: Store | None = None
+            instance: Instance | None = None
+            for outcome in self._outcomes:
+                if not isinstance(outcome.kept, InStore):
+                    yield outcome.kept
+                    continue
+                if opened is None:  # once for all of them
+                    opened = stack.enter_context(reading(outcome.kept.path))
+                if instance is not outcome.task.instance:
+                    instance, problem = outcome.task.instance, outcome.task.problem
+                yield opened.result(outcome.kept.number, problem)

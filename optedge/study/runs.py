@@ -30,11 +30,12 @@ class Call(NamedTuple):
 
 
 class Done(NamedTuple):
-    """What it sends back: the row, and the result or what the store keeps of it."""
+    """What it sends back: the row, and the result or the text of it that the store keeps."""
 
     place: int
     row: Row
-    result: Result | bytes | None
+    result: Result | None = None
+    document: bytes | None = None
 
 
 class Job(NamedTuple):
@@ -49,8 +50,9 @@ def run_call(call: Call, job: Job) -> Done:
     try:
         result = solve(call.problem, call.solver, seed=call.seed, **job.budgets, **call.options)
         row = row_of(result)
-        whole = result.stop_reason == "interrupted" or not job.encoded
-        return Done(call.place, row, result if whole else encode_bare(result))
+        if job.encoded and result.stop_reason != "interrupted":
+            return Done(call.place, row, document=encode_bare(result))
+        return Done(call.place, row, result)
     except Exception as error:
         _log.info("%s failed on %s", call.solver.name, call.problem.label, exc_info=True)
         return failed(call, error)
@@ -58,7 +60,7 @@ def run_call(call: Call, job: Job) -> Done:
 
 def failed(call: Call, error: BaseException) -> Done:
     """Return the row of a run that raised."""
-    return Done(call.place, Row("ERROR", message=f"{type(error).__name__}: {error}"), None)
+    return Done(call.place, Row("ERROR", message=f"{type(error).__name__}: {error}"))
 
 
 def run_batch(calls: Sequence[Call], job: Job, seconds: float) -> list[Done]:
@@ -74,7 +76,7 @@ def run_batch(calls: Sequence[Call], job: Job, seconds: float) -> list[Done]:
         began = time.perf_counter()
         for call in calls:
             one = run_call(call, job)
-            if isinstance(one.result, Result):
+            if one.result is not None:
                 one = one._replace(result=dataclasses.replace(one.result, problem=nothing))
             done.append(one)
             if time.perf_counter() - began > seconds:
