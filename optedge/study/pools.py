@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 from collections import deque
 from collections.abc import Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -16,7 +17,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from optedge.solvers.front import solve
-from optedge.study.runs import Call, Done, Job, failed, run_batch, run_call
+from optedge.study.runs import Call, Done, Job, failed, run_batch_of, run_call
 
 BATCH_SECONDS = 0.2  # tiny runs travel together for about so long
 MOST = 256  # runs of one batch
@@ -136,7 +137,9 @@ class Processes:
 
     def submit(self, calls: list[Call], job: Job) -> Future[list[Done]]:
         """Run a batch in one of the processes."""
-        done: Future[list[Done]] = self._executor().submit(run_batch, calls, job, BATCH_SECONDS)
+        done: Future[list[Done]] = self._executor().submit(
+            run_batch_of, os.getpid(), calls, job, BATCH_SECONDS
+        )
         return done
 
     def _executor(self) -> Any:

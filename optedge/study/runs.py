@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import logging
+import os
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -82,3 +84,20 @@ def run_batch(calls: Sequence[Call], job: Job, seconds: float) -> list[Done]:
             if time.perf_counter() - began > seconds:
                 break
     return done
+
+
+def run_batch_of(parent: int, calls: Sequence[Call], job: Job, seconds: float) -> list[Done]:
+    """Do as :func:`run_batch` in a process that is not to outlive ``parent``."""
+    _end_with(parent)
+    return run_batch(calls, job, seconds)
+
+
+@functools.cache
+def _end_with(parent: int) -> None:
+    # A parent that was killed says nothing: its processes would wait for work for ever.
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
