@@ -201,23 +201,26 @@ def test_a_store_of_another_version_is_refused(tmp_path):
 
 KILLED = textwrap.dedent(
     """
-    import sys, time
+    import os, sys, time
     import optedge as oe
 
+    name, n_jobs = sys.argv[2], int(sys.argv[3])
+
     def slow(problem, run):
-        with open(sys.argv[2], "a") as log:
-            log.write(f"{problem.name} {run.rng.integers(10**9)}\\n")
+        with open(name, "a") as log:
+            log.write(f"{os.getpid()} {problem.name} {run.rng.integers(10**9)}\\n")
         time.sleep(0.15)
         return [0] * problem.n_tasks
 
     problems = [oe.MakespanProblem.related([k + 1, 2, 3], [1, 2], name=f"p{k}") for k in range(4)]
-    s = oe.compare(problems, [slow, "lpt"], seeds=3, store=sys.argv[1])
+    s = oe.compare(problems, [slow, "lpt"], seeds=3, store=sys.argv[1], n_jobs=n_jobs)
     print(s.runs.drop(columns=["runtime", "compile_seconds", "bound_seconds"]).to_json())
     """
 )
 
 
-def test_a_killed_study_resumes_and_repeats_nothing(tmp_path):
+@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_a_killed_study_resumes_and_repeats_nothing(tmp_path, n_jobs):
     """Kill -9 in the middle: the rows are those of a study that was never killed."""
     script = tmp_path / "study.py"
     script.write_text(KILLED)
@@ -228,6 +231,7 @@ def test_a_killed_study_resumes_and_repeats_nothing(tmp_path):
             str(script),
             str(tmp_path / f"{name}.sqlite"),
             str(tmp_path / f"{name}.log"),
+            str(n_jobs),
         ]
 
     whole = subprocess.run(command("whole"), capture_output=True, text=True, check=True).stdout
@@ -239,14 +243,15 @@ def test_a_killed_study_resumes_and_repeats_nothing(tmp_path):
             break
         time.sleep(0.02)
     os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
-    kept = len(Store(tmp_path / "killed.sqlite"))
-    assert 0 < kept < 16, "killed in the middle"
+    process.communicate()  # until its workers, who write there too, are gone with it
+    with Store(tmp_path / "killed.sqlite") as store:
+        assert 0 < len(store) < 16, "killed in the middle"
     resumed = subprocess.run(command("killed"), capture_output=True, text=True, check=True).stdout
     assert resumed == whole
-    runs = log.read_text().splitlines()
-    # Only the run that was under way when the process died may stand in the log twice.
-    assert len(runs) - len(set(runs)) <= 1
+    runs = [line.partition(" ")[2] for line in log.read_text().splitlines()]
+    # Only runs that were under way when the process died may stand in the log twice: one, or the
+    # batches of two workers, who need a second to see that they are alone.
+    assert len(runs) - len(set(runs)) <= (1 if n_jobs == 1 else 10)
     assert len(set(runs)) == 12
 
 
@@ -667,3 +672,35 @@ def test_a_killed_worker_of_a_cluster_loses_no_row(client, tmp_path):
     assert runs["status"].eq("FEASIBLE").all()
     with Store(tmp_path / "s.sqlite") as kept:
         assert len(kept) == 80
+
+
+@pytest.mark.slow
+def test_a_cluster_that_is_lost_on_the_way_is_an_error_and_its_rows_are_kept(tmp_path):
+    """The scheduler goes with all workers: the study can be resumed elsewhere."""
+    distributed = pytest.importorskip("distributed")
+    local = distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
+    )
+
+    def drawn():
+        for k in range(1000):
+            if k == 30:
+                local.close()
+            yield small_problem(k)
+
+    def slow(problem, run):
+        time.sleep(0.1)
+        return [0] * problem.n_tasks
+
+    with pytest.raises(ConnectionError, match="the dask cluster was lost in the middle"):
+        oe.compare(
+            drawn(),
+            [slow],
+            seeds=1,
+            bound=False,
+            store=tmp_path / "s.sqlite",
+            backend="dask",
+            address=local.scheduler_address,
+        )
+    with Store(tmp_path / "s.sqlite") as kept:
+        assert len(kept) > 0

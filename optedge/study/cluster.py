@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from importlib.metadata import version
 from types import TracebackType
 from typing import Any, Self
@@ -19,6 +19,8 @@ from optedge.study.runs import Call, Done, Job, run_batch
 
 PATIENCE = 10.0  # seconds to find the scheduler, and for a first worker to be there
 COUNT_EVERY = 1.0  # seconds between two looks at how many workers there are
+
+LOST = "the dask cluster was lost in the middle of the study."
 
 
 class Cluster:
@@ -73,7 +75,10 @@ class Cluster:
         """Return two batches a worker; workers may come and go."""
         now = time.monotonic()
         if now - self._counted >= COUNT_EVERY:
-            self._counted, self._workers = now, len(self._client.nthreads())
+            try:
+                self._counted, self._workers = now, len(self._client.nthreads())
+            except OSError:
+                raise ConnectionError(LOST) from None
         return 2 * max(1, self._workers)
 
     def prepare(self, call: Call) -> None:
@@ -98,6 +103,8 @@ class Cluster:
         trace: TracebackType | None,
     ) -> None:
         self._close()
+        if kind is CancelledError:
+            raise ConnectionError(LOST) from None
 
 
 def _dask() -> Any:

@@ -91,7 +91,8 @@ def compare(
         none, or two solvers of one name do not do the same and there is a store; if ``store`` is no
         store or one of another version; if there is no cluster, or one of another version.
     ImportError, ConnectionError
-        If dask is not installed here or this package not there; if no cluster answers.
+        If dask is not installed here or this package not there; if no cluster answers, or if it is
+        lost on the way.
 
     Examples
     --------
