@@ -1,36 +1,143 @@
-"""The store of a study: finished runs in one SQLite file, so that a killed study resumes."""
+"""The store of a study: finished runs in one SQLite file, so that a killed study resumes.
+
+Three tables. ``problems`` holds each instance once, ``setups`` each solver with its source,
+options, budgets and version; a row of ``runs`` is the one run of an instance, a setup and a seed,
+with the columns of the study's table beside the result itself, which is read when it is asked for.
+"""
 
 from __future__ import annotations
 
-import hashlib
+import functools
 import json
+import math
 import sqlite3
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
-from optedge.files import decode_result, encode_result
-from optedge.solvers.result import Result
+import msgspec
 
-SCHEMA = 1
+from optedge.files import decode_problem, encode_problem
+from optedge.files.arrays import table
+from optedge.files.documents import _solution
+from optedge.files.forms import make_record, mapping, optional
+from optedge.files.untyped import FACT
+from optedge.files.wire import Form, decode
+from optedge.formulations.base import Problem
+from optedge.solvers.result import HISTORY, Result
+
+SCHEMA = 2
 APPLICATION = 0x0E0ED6E5  # marks the file as ours
+AT_ONCE = 500  # rows of one query
 
-_TABLE = """
-CREATE TABLE runs (
-    key TEXT PRIMARY KEY, instance TEXT NOT NULL, solver TEXT NOT NULL, seed INTEGER NOT NULL,
-    settings TEXT NOT NULL, finished TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP, result BLOB NOT NULL
+_TABLES = (
+    """
+    CREATE TABLE problems (
+        id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, label TEXT NOT NULL,
+        document BLOB NOT NULL
+    )
+    """,
+    """
+    CREATE TABLE setups (
+        id INTEGER PRIMARY KEY, solver TEXT NOT NULL, settings TEXT NOT NULL UNIQUE
+    )
+    """,
+    """
+    CREATE TABLE runs (
+        id INTEGER PRIMARY KEY, problem INTEGER NOT NULL REFERENCES problems,
+        setup INTEGER NOT NULL REFERENCES setups, seed TEXT NOT NULL,
+        finished TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP, status TEXT NOT NULL,
+        stop_reason TEXT NOT NULL, objective REAL NOT NULL, bound REAL NOT NULL,
+        proof TEXT NOT NULL, runtime REAL, evaluations INTEGER NOT NULL, compile_seconds REAL,
+        bound_seconds REAL, metrics TEXT NOT NULL, result BLOB NOT NULL,
+        UNIQUE (problem, setup, seed)
+    )
+    """,
 )
-"""
 
 
-def run_key(settings: Mapping[str, Any]) -> str:
-    """Return the key of a run: a hash of everything that its outcome depends on."""
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+class Row(NamedTuple):
+    """What the table of a study shows of one run, its instance, solver and seed left out."""
+
+    status: str
+    stop_reason: str = ""
+    objective: float = math.inf
+    bound: float = -math.inf
+    proof: str = "none"
+    runtime: float = math.nan
+    evaluations: int = 0
+    compile_seconds: float = math.nan
+    bound_seconds: float = math.nan
+    metrics: Mapping[str, float] = {}
+    message: str = ""
+
+
+_COLUMNS = Row._fields[:-1]  # a run in the store has no message
+
+
+def row_of(result: Result) -> Row:
+    """Return the row of a result."""
+    metrics = {} if result.solution is None else result.problem.metrics(result.solution)
+    return Row(
+        status=str(result.status),
+        stop_reason=result.stop_reason,
+        objective=float(result.objective),
+        bound=float(result.bound),
+        proof=result.proof,
+        runtime=float(result.runtime),
+        evaluations=int(result.evaluations),
+        compile_seconds=result.info.get("compile_seconds", math.nan),
+        bound_seconds=result.info.get("bound_seconds", math.nan),
+        metrics=metrics,
+    )
+
+
+# ------------------------------------------------------------- a result without its problem
+
+
+def encode_bare(result: Result) -> bytes:
+    """Return a result as JSON, without its problem.
+
+    Raises
+    ------
+    TypeError
+        If it holds something that cannot be written.
+    """
+    cls: Any = type(result.problem)
+    return msgspec.json.encode(_bare(cls).pack(result, ""))
+
+
+def decode_bare(data: bytes, problem: Problem) -> Result:
+    """Return the result in what :func:`encode_bare` returned, on ``problem``."""
+    cls: Any = type(problem)
+    form = _bare(cls)
+    result: Result = form.unpack(decode(data, form.wire), "")
+    object.__setattr__(result, "problem", problem)
+    return result
+
+
+@functools.cache
+def _bare(cls: Any) -> Form:
+    special = {
+        "problem": Form(None, lambda value, where: None, lambda value, where: None),
+        "solution": optional(_solution(cls)),
+        "options": mapping(FACT),
+        "info": mapping(FACT),
+        "history": table(HISTORY),
+    }
+    return make_record(Result, special)
+
+
+# -------------------------------------------------------------------------------- the file
 
 
 class Store:
     """Finished runs on disk, written one at a time and kept if the process is killed.
+
+    A run that was kept survives the death of the process; when the machine itself dies, those of
+    its last seconds may be missing, and the file is whole.
 
     Parameters
     ----------
@@ -45,7 +152,9 @@ class Store:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._base = sqlite3.connect(self.path, timeout=60.0)
+        # The process reads and writes under one lock: tasks may be asked for by another thread.
+        self._base = sqlite3.connect(self.path, timeout=60.0, check_same_thread=False)
+        self._lock = threading.RLock()
         try:
             self._prepare()
         except sqlite3.DatabaseError as error:
@@ -62,7 +171,9 @@ class Store:
         if empty and application == 0:
             self._base.execute("PRAGMA journal_mode = WAL")
             with self._base:
-                self._base.execute(_TABLE)
+                self._base.execute("BEGIN")
+                for definition in _TABLES:
+                    self._base.execute(definition)
                 self._base.execute(f"PRAGMA application_id = {APPLICATION}")
                 self._base.execute(f"PRAGMA user_version = {SCHEMA}")
         elif application != APPLICATION:
@@ -72,33 +183,86 @@ class Store:
                 f"{self.path} is a store of version {version}, this optedge writes version"
                 f" {SCHEMA}; take a new file."
             )
+        self._base.execute("PRAGMA synchronous = NORMAL")
 
-    def get(self, settings: Mapping[str, Any]) -> Result | None:
-        """Return the finished run of these settings, or None."""
-        found = self._base.execute(
-            "SELECT result FROM runs WHERE key = ?", (run_key(settings),)
-        ).fetchone()
-        return None if found is None else decode_result(found[0])
+    # ---- writing
 
-    def put(self, settings: Mapping[str, Any], result: Result) -> None:
-        """Keep a finished run; it is on disk when this returns."""
-        row = (
-            run_key(settings),
-            result.problem.label,
-            result.solver,
-            result.seed,
+    def problem_number(self, problem: Problem) -> int:
+        """Return the number of an instance, which is written if it is new."""
+        query = "SELECT id FROM problems WHERE key = ?"
+        if self._one(query, problem.key) is None:
+            text = encode_problem(problem)
+            self._insert("problems", key=problem.key, label=problem.label, document=text)
+        return int(self._one(query, problem.key)[0])
+
+    def setup_number(self, solver: str, settings: Mapping[str, Any]) -> int:
+        """Return the number of a solver with all that its outcome depends on beside the seed."""
+        text, query = (
             json.dumps(settings, sort_keys=True),
-            encode_result(result),
+            "SELECT id FROM setups WHERE settings = ?",
         )
-        with self._base:
-            self._base.execute(
-                "INSERT OR REPLACE INTO runs (key, instance, solver, seed, settings, result)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                row,
-            )
+        if self._one(query, text) is None:
+            self._insert("setups", solver=solver, settings=text)
+        return int(self._one(query, text)[0])
+
+    def put(self, problem: int, setup: int, seed: int, row: Row, result: bytes) -> int:
+        """Keep a finished run, unless it is there already, and return its number."""
+        values = dict(zip(_COLUMNS, row[:-1], strict=True))
+        values["metrics"] = json.dumps(row.metrics, default=_plain)
+        number = self._insert(
+            "runs", problem=problem, setup=setup, seed=str(seed), **values, result=result
+        )
+        return number or self.find(problem, setup, seed)
+
+    def _insert(self, name: str, **values: Any) -> int:
+        """Insert a row and return its number; 0 if another process was faster."""
+        places = ", ".join("?" * len(values))
+        command = f"INSERT OR IGNORE INTO {name} ({', '.join(values)}) VALUES ({places})"
+        with self._lock, self._base:
+            done = self._base.execute(command, tuple(values.values()))
+            return int(done.lastrowid or 0) if done.rowcount == 1 else 0
+
+    # ---- reading
+
+    def find(self, problem: int, setup: int, seed: int) -> int:
+        """Return the number of a finished run, 0 if there is none."""
+        found = self._one(
+            "SELECT id FROM runs WHERE problem = ? AND setup = ? AND seed = ?",
+            *(problem, setup, str(seed)),
+        )
+        return 0 if found is None else int(found[0])
+
+    def rows(self, numbers: Iterable[int]) -> Iterator[tuple[int, Row]]:
+        """Return number and row of those runs, in the order of the file."""
+        wanted = sorted(set(numbers))
+        for first in range(0, len(wanted), AT_ONCE):
+            part = wanted[first : first + AT_ONCE]
+            query = f"SELECT id, {', '.join(_COLUMNS)} FROM runs WHERE id IN ({_places(part)})"
+            with self._lock:
+                found = self._base.execute(query, part).fetchall()
+            for number, *values in found:
+                yield number, _row(values)
+
+    def result(self, number: int, problem: Problem) -> Result:
+        """Return the result of a run on ``problem``."""
+        return decode_bare(self._content("result", "runs", number), problem)
+
+    def problem(self, number: int) -> Problem:
+        """Return an instance, under the name that it had first."""
+        return decode_problem(self._content("document", "problems", number))
+
+    def _content(self, column: str, name: str, number: int) -> bytes:
+        found = self._one(f"SELECT {column} FROM {name} WHERE id = ?", number)
+        if found is None:
+            raise LookupError(f"{self.path} does not hold number {number} of {name} any more.")
+        return bytes(found[0])
+
+    def _one(self, query: str, *values: Any) -> Any:
+        with self._lock:
+            return self._base.execute(query, values).fetchone()
 
     def __len__(self) -> int:
-        return int(self._base.execute("SELECT count(*) FROM runs").fetchone()[0])
+        return int(self._one("SELECT count(*) FROM runs")[0])
 
     def __enter__(self) -> Self:
         return self
@@ -110,3 +274,21 @@ class Store:
         trace: TracebackType | None,
     ) -> None:
         self._base.close()
+
+
+def _row(values: list[Any]) -> Row:
+    # SQLite has no NaN: it keeps NULL.
+    known: dict[str, Any] = {
+        name: math.nan if value is None else value
+        for name, value in zip(_COLUMNS, values, strict=True)
+    }
+    return Row(**known | {"metrics": json.loads(known["metrics"])})
+
+
+def _plain(number: Any) -> Any:
+    """Return a number of NumPy as JSON can write it."""
+    return number.item()
+
+
+def _places(values: list[int]) -> str:
+    return ", ".join("?" * len(values))
