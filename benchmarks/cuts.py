@@ -5,7 +5,8 @@ and at five bandwidths: milliseconds of ``min-cut``, ``block-cut``, ``highs`` (P
 anew) and ``neurosurgeon`` as ``oe.solve`` reports them, of the whole call, and of networkx's
 minimum cut on the same flow network, with the values of all. Then sweeps: 200 bandwidths by
 ``min-cut`` with the problem built anew, and all bandwidths at once by
-``oe.CutProblem.bandwidth_curve``. And the slowest stage instead of the latency, as MILP. Medians over ``--repeats``.
+``oe.CutProblem.bandwidth_curve``. And the slowest stage instead of the latency, as MILP. Medians
+over ``--repeats``.
 
 The committed table: ``python benchmarks/cuts.py --out benchmarks/results/cuts.md``.
 """

@@ -6,7 +6,7 @@ from conftest import seeds
 from trying import guess_right, guess_wrong, right, wrong
 
 import optedge as oe
-from optedge.formulations.offloading import decisions
+from optedge.formulations.offloading.costs import decisions
 
 
 def table(c, discount):
