@@ -184,5 +184,7 @@ def _earned(model: Any) -> float:
 
     found = model_optimum(model)
     objectives = list(model.component_data_objects(pyo.Objective, active=True))
+    if not objectives:
+        raise Refused("your model has no objective")
     maximises = objectives[0].sense == pyo.maximize
     return found if maximises and not math.isinf(found) else -found
