@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import dataclasses
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,18 @@ from optedge.formulations.offloading.problem import OffloadingProblem
 from optedge.solvers.front import solve
 from optedge.solvers.run import Run
 
-Problems = Sequence[OffloadingProblem]
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Batch:
+    """Instances on which a mean is taken."""
+
+    problems: tuple[OffloadingProblem, ...]
 
 
-def worse_than(rival: str, answer: Callable[..., Any], problems: Problems, budget: int) -> str:
+Hidden = Batch | OffloadingProblem
+
+
+def worse_than(rival: str, answer: Callable[..., Any], hidden: Hidden, budget: int) -> str:
     """Return ``""`` if the mean of a heuristic is at most that of a solver, else a sentence.
 
     Parameters
@@ -25,8 +34,8 @@ def worse_than(rival: str, answer: Callable[..., Any], problems: Problems, budge
         The name of a solver that needs no budget.
     answer
         ``f(problem, run)``, which returns a solution.
-    problems
-        On each it gets a run of its own, with seed 0.
+    hidden
+        Several instances, or a single one. On each it gets a run of its own, with seed 0.
     budget
         Candidates that it may price through the run.
 
@@ -35,6 +44,7 @@ def worse_than(rival: str, answer: Callable[..., Any], problems: Problems, budge
     Refused
         If a solution is infeasible, or the budget is exceeded.
     """
+    problems = hidden.problems if isinstance(hidden, Batch) else (hidden,)
     own = [_value(answer, p, budget) for p in problems]
     others = [solve(p, rival, bound=False).objective for p in problems]
     mean, level = float(np.mean(own)), float(np.mean(others))
@@ -56,7 +66,7 @@ def _value(answer: Callable[..., Any], p: OffloadingProblem, budget: int) -> flo
     return p.objective(x)
 
 
-def one_alone(problems: Problems) -> Iterator[Problems]:
-    """List the instances one by one."""
-    if len(problems) > 1:
-        yield from ((p,) for p in problems)
+def one_alone(hidden: Hidden) -> Iterator[Hidden]:
+    """List the instances of a batch one by one: where a mean is worse, one of them is."""
+    if isinstance(hidden, Batch):
+        yield from hidden.problems

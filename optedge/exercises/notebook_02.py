@@ -67,7 +67,7 @@ def largest_gap(answer: Any) -> str:
 
 def one_limit(rng: np.random.Generator, size: int) -> SplitProblem:
     """Draw up to six positions under one limit, whole numbers; some position meets it."""
-    n = int(rng.integers(1, 2 + min(size // 2, 5)))
+    n = int(rng.integers(1 if size <= 5 else 3, 2 + min(size // 2, 5)))
     value, usage = rng.integers(0, 10, (2, n)).astype(np.float64)
     limit = float(rng.integers(int(usage.min()), int(usage.max()) + 2))
     return SplitProblem(value, usage[None, :], np.array([limit]))
@@ -146,9 +146,11 @@ class TwoChoices:
 
 
 def position_and_server(rng: np.random.Generator, size: int) -> TwoChoices:
-    """Draw up to four positions on up to three servers; pairs may lose, at times none fits."""
+    """Draw up to four positions on up to three servers; at times all lose, or none fits."""
     n, m = int(rng.integers(1, 2 + min(size // 2, 3))), int(rng.integers(1, 2 + min(size // 3, 2)))
     value, usage = rng.integers(-3, 10, (n, m)), rng.integers(1, 10, (n, m))
+    if size % 4 == 0:
+        value -= 10  # to choose nothing would be best
     return TwoChoices(value.astype(float), usage.astype(float), rng.integers(1, 9, m).astype(float))
 
 
@@ -182,5 +184,7 @@ def _earned(model: Any) -> float:
 
     found = model_optimum(model)
     objectives = list(model.component_data_objects(pyo.Objective, active=True))
+    if not objectives:
+        raise Refused("your model has no objective")
     maximises = objectives[0].sense == pyo.maximize
     return found if maximises and not math.isinf(found) else -found

@@ -92,6 +92,11 @@ def tiny_chain(rng: np.random.Generator, size: int) -> CutProblem:
     """Draw a chain of up to six layers behind its input; whole seconds, so that there are ties."""
     n = int(rng.integers(2, 3 + min(size // 3, 5)))
     times, sends = rng.integers(0, 6, (2, n)), rng.integers(0, 8, (1, n))
+    if size % 3 == 0:  # a slow device: cuts that all take as long as no cut, or a little longer
+        times[0] += times[1]
+        times[:, 0] = 0
+        busy = times[0].cumsum() + times[1].sum() - times[1].cumsum()
+        sends[0] = busy[-1] - busy + rng.integers(0, 2, n)
     times[:, 0] = sends[:, -1] = 0  # the input costs nothing, the answer is not sent
     return CutProblem.chain(times, sends)
 
@@ -135,13 +140,15 @@ def best_cut(answer: Callable[[FloatArray, FloatArray, FloatArray], Any], p: Cut
 
 
 def three_tiers(rng: np.random.Generator, size: int) -> CutProblem:
-    """Draw a graph of up to five layers on three tiers; whole seconds."""
-    n = int(rng.integers(2, 3 + min(size // 4, 3)))
+    """Draw a graph of up to six layers on three tiers, every other with ever faster ones."""
+    n = int(rng.integers(2 if size <= 8 else 4, 3 + min(size // 3, 4)))
     reads = [rng.choice(w, int(rng.integers(1, min(w, 2) + 1)), replace=False) for w in range(1, n)]
     successors = tuple(
         tuple(w for w in range(1, n) if v in reads[w - 1].tolist()) for v in range(n)
     )
     times, sends = rng.integers(0, 10, (3, n)), rng.integers(0, 6, (2, n))
+    if size % 2 == 0:
+        times, sends = rng.integers(0, [[10], [7], [4]], (3, n)), rng.integers(0, 4, (2, n))
     return CutProblem(successors, times.astype(np.float64), sends.astype(np.float64))
 
 

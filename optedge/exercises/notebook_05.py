@@ -17,7 +17,7 @@ from optedge.formulations.offloading.problem import OffloadingProblem
 
 RATES = ((np.inf, 2, 1), (2, np.inf, 2), (1, 2, np.inf))
 FACTOR = 1.9
-BUDGET = 2000  # candidates of a heuristic on one instance
+BUDGET = 1000  # candidates of a heuristic on one instance
 
 
 def chains(work: Any, data: Any, **fields: Any) -> OffloadingProblem:
@@ -106,15 +106,22 @@ def slower_with_a_pool(answer: Any) -> str:
 
 
 def tiny_tasks(rng: np.random.Generator, size: int) -> OffloadingProblem:
-    """Draw up to three tasks of up to three layers, whole numbers, on up to three servers."""
+    """Draw up to three tasks of up to three layers; later, every other is a trap for the greedy."""
     n, m = int(rng.integers(1, 2 + min(size // 5, 2))), int(rng.integers(1, 2 + min(size // 2, 2)))
     layers = rng.integers(1, 2 + min(size // 3, 2), n)
     rates = rng.integers(1, 5, (m, m)).astype(float)
+    work, data = rng.integers(1, 17, (n, 3)), rng.integers(0, 9, (n, 3))
+    speeds = rng.integers(1, 6, m)
+    if size > 5 and size % 2 == 0:  # a short first layer, and little to send before it
+        work, data = rng.integers([1, 12, 12], [4, 17, 17], (n, 3)), rng.integers(2, 4, (n, 3))
+        data[:, 1:] += 4
+        layers, speeds, rates = np.maximum(layers, 2), 4 * speeds, np.ones((m, m))
+        speeds[0] = 1
     return OffloadingProblem.chains(
-        [rng.integers(1, 17, k) for k in layers],
-        [rng.integers(0, 9, k) for k in layers],
+        [row[:k] for row, k in zip(work, layers, strict=True)],
+        [row[:k] for row, k in zip(data, layers, strict=True)],
         clients=[0] * n,
-        speeds_ghz=rng.integers(1, 6, m),
+        speeds_ghz=speeds,
         rates_mb_s=np.maximum(rates, rates.T),
         pools=[1] * m,
         tiers=np.arange(m),
@@ -165,14 +172,15 @@ def each_alone(answer: Callable[[OffloadingProblem], Any], p: OffloadingProblem)
     return f"you return {found:g} s, all plans of each task tried alone give {truth:g} s"
 
 
-def three_tasks(rng: np.random.Generator, size: int) -> tuple[OffloadingProblem, ...]:
+def three_tasks(rng: np.random.Generator, size: int) -> contests.Batch:
     """Draw 20 instances of three tasks of two layers on the servers of the notebook."""
     work = 4 * rng.integers(1, 5, (20, 3, 2))
     data = 2 * rng.integers(1, 5, (20, 3, 2))
-    return tuple(chains(w.tolist(), g.tolist()) for w, g in zip(work, data, strict=True))
+    made = (chains(w.tolist(), g.tolist()) for w, g in zip(work, data, strict=True))
+    return contests.Batch(tuple(made))
 
 
 @exercise("05-4", draw=three_tasks, smaller=contests.one_alone, trials=1, points=4)
-def own_heuristic(answer: Callable[..., Any], problems: contests.Problems) -> str:
+def own_heuristic(answer: Callable[..., Any], hidden: contests.Hidden) -> str:
     """Write f(problem, run), a heuristic: feasible, and in the mean not worse than 'greedy'."""
-    return contests.worse_than("greedy", answer, problems, BUDGET)
+    return contests.worse_than("greedy", answer, hidden, BUDGET)

@@ -22,7 +22,7 @@ EARLY = 0.9  # what the saving of the two steps costs
 PUBLISHED, CURE = 0.8, 0.99  # discounts
 MOST_LAYERS, MOST_SERVERS = 60, 20  # of a counterexample
 SAMPLES = 20_000
-BUDGET = 2000  # plans of an agent on one instance
+BUDGET = 1000  # plans of an agent on one instance
 
 
 def two_steps(between: int = 0) -> Decisions:
@@ -206,7 +206,7 @@ def wrong_at_the_cure(answer: Any) -> str:
     return f"discount {CURE:g} reaches the optimum {found.optimum:g} of this chain"
 
 
-def myopic_traps(rng: np.random.Generator, size: int) -> tuple[OffloadingProblem, ...]:
+def myopic_traps(rng: np.random.Generator, size: int) -> contests.Batch:
     """Draw ten chains of five layers on four servers: to go far early is dear, and pays."""
     made = []
     for _ in range(10):
@@ -221,10 +221,10 @@ def myopic_traps(rng: np.random.Generator, size: int) -> tuple[OffloadingProblem
                 tiers=[0, 1, 1, 2],
             )
         )
-    return tuple(made)
+    return contests.Batch(tuple(made))
 
 
 @exercise("08-5", draw=myopic_traps, smaller=contests.one_alone, trials=1, points=4)
-def own_agent(answer: Callable[..., Any], problems: contests.Problems) -> str:
+def own_agent(answer: Callable[..., Any], hidden: contests.Hidden) -> str:
     """Write f(problem, run), an agent: feasible, and in the mean not worse than 'myopic'."""
-    return contests.worse_than("myopic", answer, problems, BUDGET)
+    return contests.worse_than("myopic", answer, hidden, BUDGET)

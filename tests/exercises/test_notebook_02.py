@@ -129,4 +129,5 @@ def test_wrong_functions(seed):
     wrong("02-4", lambda *c: product(*c, rooms=False), "your model earns", seed)
     wrong("02-4", lambda *c: product(*c, lower=False), "your model earns", seed)
     wrong("02-4", lambda *c: product(*c, relax=True), "your model earns", seed)
+    wrong("02-4", lambda *c: pyo.ConcreteModel(), "your model has no objective", seed)
     wrong("02-4", lambda value, usage, limits: value.max(), "ConcreteModel is expected", seed)
