@@ -21,7 +21,7 @@ import msgspec
 
 from optedge.files import decode_problem, encode_problem
 from optedge.files.arrays import table
-from optedge.files.documents import _solution
+from optedge.files.documents import solution_form
 from optedge.files.forms import make_record, mapping, optional
 from optedge.files.untyped import FACT
 from optedge.files.wire import Form, decode
@@ -122,7 +122,7 @@ def decode_bare(data: bytes, problem: Problem) -> Result:
 def _bare(cls: Any) -> Form:
     special = {
         "problem": Form(None, lambda value, where: None, lambda value, where: None),
-        "solution": optional(_solution(cls)),
+        "solution": optional(solution_form(cls)),
         "options": mapping(FACT),
         "info": mapping(FACT),
         "history": table(HISTORY),

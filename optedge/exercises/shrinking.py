@@ -82,4 +82,6 @@ def _numbers(value: Any) -> str:
         return f"{value.item():.12g}" if value.ndim == 0 else f"array of shape {value.shape}"
     if isinstance(value, float | np.floating):
         return f"{value:.12g}"
+    if isinstance(value, np.integer):
+        return str(int(value))
     return show(value)

@@ -179,7 +179,7 @@ def _form(kind: str, cls: Any) -> Form:
         return make_record(cls, base=_Header, reserved=_HEADER)
     special = {
         "problem": record(cls),
-        "solution": optional(_solution(cls)),
+        "solution": optional(solution_form(cls)),
         "options": mapping(FACT),
         "info": mapping(FACT),
         "history": table(HISTORY),
@@ -187,7 +187,7 @@ def _form(kind: str, cls: Any) -> Form:
     return make_record(Result, special, base=_Header, reserved=_HEADER)
 
 
-def _solution(cls: Any) -> Form:
+def solution_form(cls: Any) -> Form:
     """Return the form of solutions: arrays, plain values, or a dataclass that the problem names."""
     types = {t.__name__: t for t in cls.solution_types}
 

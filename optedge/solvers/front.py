@@ -122,12 +122,11 @@ def _prepare(
     if not isinstance(problem, Problem):
         raise TypeError(f"a problem is expected, such as oe.MakespanProblem, got {problem!r}.")
     chosen = find_solver(solver)
-    if not chosen.accepts(problem):
-        missing = ", ".join(sorted(chosen.missing(problem)))
-        why = f": {problem.label} offers no {missing}." if missing else "."
-        raise TypeError(f"{chosen.name} is not made for {type(problem).__name__}{why}")
+    misfit = chosen.misfit(problem)
+    if misfit:
+        raise TypeError(misfit)
     typed = chosen.make_options(options)
-    declined = chosen.declines(problem, typed) if chosen.declines else None
+    declined = chosen.refusal(problem, typed)
     if declined:
         raise ValueError(f"{chosen.name} declines {problem.label}: {declined}")
     return chosen, typed

@@ -159,6 +159,18 @@ class Solver:
         """Return what the solver needs and ``problem`` does not offer."""
         return set(self.needs - problem.offers)
 
+    def misfit(self, problem: Problem) -> str | None:
+        """Return why the solver is not made for problems of this kind; None if it is."""
+        if self.accepts(problem):
+            return None
+        missing = ", ".join(sorted(self.missing(problem)))
+        why = f": {problem.label} offers no {missing}" if missing else ""
+        return f"{self.name} is not made for {type(problem).__name__}{why}."
+
+    def refusal(self, problem: Problem, options: Options | None) -> str | None:
+        """Return why the solver will not take this instance; None if it will."""
+        return None if self.declines is None else self.declines(problem, options)
+
     @property
     def option_names(self) -> list[str]:
         """The names of its options."""

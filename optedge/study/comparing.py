@@ -234,9 +234,10 @@ class _Ledger:
 def _declined(task: Task, problem: Problem) -> str | None:
     """Return why a solver will not take an instance; None if it will."""
     solver = task.solver
-    if not solver.accepts(problem):
-        return f"{solver.name} is not made for {type(problem).__name__}."
-    why = solver.declines and solver.declines(problem, solver.make_options(task.options))
+    misfit = solver.misfit(problem)
+    if misfit or solver.declines is None:
+        return misfit
+    why = solver.refusal(problem, solver.make_options(task.options))
     return f"{solver.name} declines: {why}" if why else None
 
 
