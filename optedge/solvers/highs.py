@@ -63,9 +63,10 @@ def solve_explicit_model(problem: Problem, options: HighsOptions, run: Run) -> N
     def raise_bound(value: float) -> None:
         run.raise_bound(unit * value)
 
-    if run.start is not None and not linear:
+    if run.start is not None:
         run.evaluate(run.start)
-        inner.fill(model, run.start)
+        if not linear:
+            inner.fill(model, run.start)
     if run.done():
         return
     solution = solve_model(
