@@ -58,7 +58,7 @@ def wrong_value(problem: Any, x: Any) -> str | None:
             return f"metrics must return a dict of numbers, got {metrics!r}."
     if not alike(x, kept):
         return f"evaluating {kept!r} changed it to {x!r}."
-    again = problem.objective(x)
-    if not same(again, value, 1e-12):
+    again = float(problem.objective(x))
+    if not same(again, float(value), 1e-12):
         return f"objective of {x!r} is {value:g} the first time and {again:g} the second."
     return None
