@@ -28,18 +28,19 @@ def load_plugins() -> dict[str, str]:
     -------
     dict
         Name of the entry point to what went wrong, empty where nothing did. One that fails is
-        told by a ``RuntimeWarning`` that names it; the others and the package itself still work.
+        told by a ``RuntimeWarning`` that names it; the others and the package itself still work,
+        and so does what it had registered before it failed.
     """
     outcomes = {}
     for point in sorted(entry_points(group=GROUP)):
         try:
             point.load()
             outcomes[point.name] = ""
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a module may even leave the process
             outcomes[point.name] = f"{type(error).__name__}: {error}"
             package = point.dist.name if point.dist is not None else point.value
             warnings.warn(
-                f"the optedge plugin {point.name!r} of the package {package} is left out: "
+                f"the optedge plugin {point.name!r} of the package {package} failed: "
                 f"{outcomes[point.name]}",
                 RuntimeWarning,
                 stacklevel=2,

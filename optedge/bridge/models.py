@@ -136,9 +136,13 @@ def compile_model(model: Any) -> CompiledModel:
         If an expression is not linear, there are several objectives, a variable's domain is
         neither continuous nor all integers of an interval, or a component is of a kind that has
         no linear form. The message names the component.
+    TypeError
+        If it is no Pyomo model.
     """
-    from pyomo.core import Var
+    from pyomo.core import Block, Var
 
+    if getattr(model, "ctype", None) is not Block:
+        raise TypeError(f"a Pyomo model is expected, got {type(model).__name__}.")
     began = time.perf_counter()
     info, false_rows = _standard_form(model)
     compiled = {id(v) for v in info.columns}

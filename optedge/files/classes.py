@@ -31,10 +31,15 @@ def _subclasses(cls: type[Problem]) -> Iterator[type[Problem]]:
         yield from _subclasses(child)
 
 
+def all_classes() -> list[type[Problem]]:
+    """Return every problem class that is known: of the package, of plugins, of the user."""
+    _import_formulations()
+    return list(_subclasses(Problem))
+
+
 def _classes() -> dict[str, type[Problem]]:
     """Return all problem classes by name; the package's own win, else the newest."""
-    _import_formulations()
-    found = list(_subclasses(Problem))
+    found = all_classes()
     shipped = [c for c in found if c.__module__.partition(".")[0] == "optedge"]
     return {c.__name__: c for c in [*found, *shipped]}
 

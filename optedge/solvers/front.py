@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from optedge.formulations.base import Bound, Problem
+from optedge.formulations.base.contract import value_of, wrong_choices
 from optedge.solvers.registry import Options, Solver, find_solver
 from optedge.solvers.result import OPTIMAL_GAP, Result, SolverError, Status, relative_gap
 from optedge.solvers.run import Run
@@ -125,6 +126,9 @@ def _prepare(
     misfit = chosen.misfit(problem)
     if misfit:
         raise TypeError(misfit)
+    wrong = wrong_choices(problem) if "code" in problem.offers else None
+    if wrong and chosen.needs & {"code", "enumerable", "partial", "merges"}:
+        raise ValueError(wrong)
     typed = chosen.make_options(options)
     declined = chosen.refusal(problem, typed)
     if declined:
@@ -196,13 +200,13 @@ def _result(
     attached: Bound | None,
 ) -> Result:
     """Recompute the objective, check the claims, and put the result together."""
-    objective = math.inf if run.solution is None else problem.objective(run.solution)
+    objective = math.inf if run.solution is None else value_of(problem, run.solution)
     if run.solution is not None and not _agree(objective, run.objective):
         raise SolverError(_disagreement(problem, solver, run, objective))
     bound = run.bound
     if bound > objective:
         if not _agree(bound, objective):
-            raise SolverError(f"{solver.name} claims the bound {bound!r} above {objective!r}.")
+            raise SolverError(_too_high(problem, solver, run, objective, attached))
         bound = objective
     if run.infeasible:
         status = Status.INFEASIBLE
@@ -242,6 +246,22 @@ def _disagreement(problem: Problem, solver: Solver, run: Run, objective: float) 
         f"{name} contradicts itself: costs says {run.objective!r} for the code "
         f"{run.code.tolist()}, objective says {objective!r} for its decode."
     )
+
+
+def _too_high(
+    problem: Problem, solver: Solver, run: Run, objective: float, attached: Bound | None
+) -> str:
+    """Say whose bound lies above a solution: that of the problem, its model's, or the solver's."""
+    name = type(problem).__name__
+    if attached is not None and attached.value == run.bound:
+        return (
+            f"{name} contradicts itself: its bound {attached.name} is {run.bound!r}, but a "
+            f"solution of {objective!r} exists."
+        )
+    claim = f"{solver.name} claims the bound {run.bound!r} above {objective!r}"
+    if "model" in solver.needs:
+        return f"{claim}: the model of {name} and its objective disagree."
+    return f"{claim}."
 
 
 def _agree(a: float, b: float) -> bool:

@@ -51,6 +51,9 @@ def solve_explicit_model(problem: Problem, options: HighsOptions, run: Run) -> N
     inner, unit = problem.scaled()
     model = inner.model(kind)
     compiled = compile_model(model)
+    if compiled.arrays.maximise and kind == problem.kinds[0]:  # others may be duals
+        name = type(problem).__name__
+        raise ValueError(f"the model {kind!r} of {name} is maximised; objectives are minimised.")
     run.info["model_seconds"] = run.seconds
     linear = not compiled.arrays.integer.any()
 
@@ -61,9 +64,10 @@ def solve_explicit_model(problem: Problem, options: HighsOptions, run: Run) -> N
     def raise_bound(value: float) -> None:
         run.raise_bound(unit * value)
 
-    if run.start is not None and not linear:
+    if run.start is not None:
         run.evaluate(run.start)
-        inner.fill(model, run.start)
+        if not linear:
+            inner.fill(model, run.start)
     if run.done():
         return
     solution = solve_model(

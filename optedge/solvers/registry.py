@@ -238,9 +238,14 @@ def register(
         raise ValueError(f"kind must be one of {KINDS}, got {kind!r}.")
 
     def enter(function: F) -> F:
+        if function.__module__.partition(".")[0] != __name__.partition(".")[0]:
+            _load_own()  # so that nobody takes a name before its owner
         known = _solvers.get(name)
         if known is not None and _identity(known.function) != _identity(function):
-            raise ValueError(f"there is a solver {name!r} already, in {known.function.__module__}.")
+            raise ValueError(
+                f"there is a solver {name!r} already, in {known.function.__module__}; "
+                f"that of {function.__module__} needs another name."
+            )
         _solvers[name] = Solver(
             name=name,
             function=function,
@@ -264,12 +269,17 @@ def _identity(function: Callable[..., Any]) -> tuple[str, str]:
 
 
 @functools.cache
-def _load_all() -> None:
-    """Import every module of this package, then the plugins: their solvers are registered."""
+def _load_own() -> None:
+    """Import every module of this package: their solvers are registered."""
     import optedge.solvers as package
 
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"{package.__name__}.{module.name}")
+
+
+def _load_all() -> None:
+    """Register the solvers of this package, then those of plugins."""
+    _load_own()
     load_plugins()
 
 

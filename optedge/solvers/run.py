@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from optedge import kernels
 from optedge.formulations.base import Bound, Certificate, Problem
+from optedge.formulations.base.contract import value_of
 from optedge.solvers.result import HISTORY, OPTIMAL_GAP, SolverError, relative_gap
 
 
@@ -152,9 +153,7 @@ class Run:
 
     def evaluate(self, x: Any) -> float:
         """Return the objective of ``x`` as the problem computes it; counted, and offered."""
-        value = float(self.problem.objective(x))
-        if math.isnan(value):
-            raise ValueError(f"{type(self.problem).__name__}.objective returned NaN for {x!r}.")
+        value = value_of(self.problem, x)
         self.offer(x, value)
         return value
 
@@ -183,8 +182,15 @@ class Run:
         -------
         bool
             Whether it is the new incumbent.
+
+        Raises
+        ------
+        SolverError
+            If the value is NaN.
         """
         self.evaluations += int(evaluations)
+        if math.isnan(value):
+            raise SolverError(f"the value of a solution must be a number, got NaN for {x!r}.")
         if not value < self.objective:
             return False
         self.solution = np.array(x) if isinstance(x, np.ndarray | list | tuple) else x

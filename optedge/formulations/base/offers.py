@@ -26,9 +26,10 @@ OFFERS: Mapping[str, tuple[frozenset[str], ...]] = {
 
 
 def offered_by(cls: type) -> frozenset[str]:
-    """Return the words that a problem class offers by its methods."""
+    """Return the words that a problem class offers by its methods, or by fields of that name."""
+    given = {*dir(cls), *getattr(cls, "__dataclass_fields__", ())}
     return frozenset(
         word
         for word, alternatives in OFFERS.items()
-        if any(all(hasattr(cls, method) for method in methods) for methods in alternatives)
+        if any(methods <= given for methods in alternatives)
     )

@@ -193,6 +193,8 @@ class Problem:
         if name not in self._bounds:
             began, compiled = time.perf_counter(), kernels.compile_seconds()
             bound = self.compute_bound(name)
+            if not isinstance(bound, Bound):
+                raise TypeError(f"{type(self).__name__}.compute_bound must return a Bound.")
             spent = time.perf_counter() - began - (kernels.compile_seconds() - compiled)
             self._bounds[name] = dataclasses.replace(bound, seconds=max(0.0, spent))
         return self._bounds[name]
@@ -281,7 +283,7 @@ class Problem:
 
     def costs(self, codes: Any) -> FloatArray:
         """Return the objective of each row of ``codes`` (k, n_decisions); ``inf`` if infeasible."""
-        return np.array([self.objective(self.decode(code)) for code in codes], dtype=np.float64)
+        return np.array([contract.value_of(self, self.decode(code)) for code in codes])
 
     @functools.cached_property
     def data(self) -> Any:
