@@ -32,9 +32,12 @@ def _subclasses(cls: type[Problem]) -> Iterator[type[Problem]]:
 
 
 def all_classes() -> list[type[Problem]]:
-    """Return every problem class that is known: of the package, of plugins, of the user."""
+    """Return every problem class that is known: of the package, of plugins, of the user.
+
+    A class without an ``objective`` is only the base of others.
+    """
     _import_formulations()
-    return list(_subclasses(Problem))
+    return [c for c in _subclasses(Problem) if c.objective is not Problem.objective]
 
 
 def _classes() -> dict[str, type[Problem]]:
