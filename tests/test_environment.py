@@ -99,7 +99,9 @@ KINDS = {
     "modules": lambda: {"problem": ddpqn.instance("googlenet", modules="dag")},
     "context, branches": lambda: {"problem": branches(), "context": True},
     "context, pools": lambda: {
-        "problem": clients(pools=[1, 1, 1, 1, 2, 2], weights=oe.Weighting(xi=0.0)),
+        "problem": clients(
+            pools=[1, 1, 1, 1, 2, 2], foreign_clients=True, weights=oe.Weighting(xi=0.0)
+        ),
         "context": True,
     },
 }

@@ -7,7 +7,7 @@ import math
 import pytest
 
 import optedge as oe
-from optedge.files import rcmax_best_known, rcmax_files
+from optedge.formulations.makespan_rcmax import rcmax_best_known, rcmax_files
 from optedge.papers import edge_learning
 
 pytestmark = pytest.mark.slow
