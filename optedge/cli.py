@@ -80,6 +80,8 @@ def solve(
     ]
     if "reason" in result.info:
         rows.append(("reason", str(result.info["reason"])))
+    if "refused" in result.info and result.solution is None:
+        rows.append(("refused", str(result.info["refused"])))
     for name, value in rows:
         print(f"{name:<12} {value}")
     if out is not None:

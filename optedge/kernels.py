@@ -311,9 +311,13 @@ def _plain(name: str, data: Any) -> Callable[..., Any]:
 @functools.cache
 def _numba() -> Any:
     """Import numba, teach it the generic names and listen to its compiler."""
+    global _spent
+    began = time.perf_counter()
     import numba
     from numba.core import event
     from numba.extending import overload as numba_overload
+
+    _spent += time.perf_counter() - began  # the import is part of compiling
 
     for generic in GENERIC:
         numba_overload(generic, inline="never")(_body_of(generic))

@@ -51,7 +51,8 @@ _TABLES = (
         finished TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP, status TEXT NOT NULL,
         stop_reason TEXT NOT NULL, objective REAL NOT NULL, bound REAL NOT NULL,
         proof TEXT NOT NULL, runtime REAL, evaluations INTEGER NOT NULL, compile_seconds REAL,
-        bound_seconds REAL, metrics TEXT NOT NULL, result BLOB NOT NULL,
+        bound_seconds REAL, metrics TEXT NOT NULL, message TEXT NOT NULL,
+        result BLOB NOT NULL,
         UNIQUE (problem, setup, seed)
     )
     """,
@@ -74,7 +75,7 @@ class Row(NamedTuple):
     message: str = ""
 
 
-_COLUMNS = Row._fields[:-1]  # a run in the store has no message
+_COLUMNS = Row._fields
 
 
 def row_of(result: Result) -> Row:
@@ -91,7 +92,14 @@ def row_of(result: Result) -> Row:
         compile_seconds=result.info.get("compile_seconds", math.nan),
         bound_seconds=result.info.get("bound_seconds", math.nan),
         metrics=metrics,
+        message="" if result.solution is not None else _why_none(result),
     )
+
+
+def _why_none(result: Result) -> str:
+    """Say why a run has no solution, if it is known."""
+    refused = result.info.get("refused")
+    return str(result.info.get("reason", "")) or (f"it returned {refused}" if refused else "")
 
 
 # ------------------------------------------------------------- a result without its problem
@@ -207,7 +215,7 @@ class Store:
 
     def put(self, problem: int, setup: int, seed: int, row: Row, result: bytes) -> int:
         """Keep a finished run, unless it is there already, and return its number."""
-        values = dict(zip(_COLUMNS, row[:-1], strict=True))
+        values = dict(zip(_COLUMNS, row, strict=True))
         values["metrics"] = json.dumps(row.metrics, default=_plain)
         number = self._insert(
             "runs", problem=problem, setup=setup, seed=str(seed), **values, result=result

@@ -4,6 +4,8 @@ import dataclasses
 import itertools
 import math
 import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -578,3 +580,19 @@ def test_display_goes_to_stderr(s1, capsys):
     r = oe.solve(s1, "annealing", display=True, max_evaluations=1000)
     assert r.objective == 6.0
     assert capsys.readouterr().out == ""
+
+
+def test_what_models_need_is_imported_before_the_clock_starts():
+    """In a fresh process a solver of models finds Pyomo, HiGHS and SciPy loaded already."""
+    code = (
+        "import sys\n"
+        "import optedge as oe\n"
+        "def look(problem, run):\n"
+        "    wanted = ('pyomo.environ', 'highspy', 'scipy.sparse', 'optedge.bridge')\n"
+        "    print(*[name in sys.modules for name in wanted])\n"
+        "    return [0]\n"
+        "oe.register('looks', needs=('model',))(look)\n"
+        "oe.solve(oe.MakespanProblem([[1.0]]), 'looks', bound=False)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True"] * 4

@@ -18,6 +18,7 @@ import pytest
 import optedge as oe
 
 own = dataclasses.dataclass(frozen=True, eq=False)
+INF = math.inf
 
 
 @own
@@ -518,3 +519,97 @@ def test_check_problem_takes_problems_only():
     """Anything else is a mistake of the caller, not a finding."""
     with pytest.raises(TypeError, match="a problem is expected"):
         oe.check_problem(np.ones(3))
+
+
+# ---------------------------------------------------------------- solvers of a user
+
+
+def test_an_infeasible_answer_is_told(capsys):
+    """What a solver returned and the problem refuses stands in the result and in the table."""
+    p = oe.MakespanProblem([[1.0, INF], [2.0, 3.0]])
+
+    def wrong(problem, run):
+        return [1, 1]
+
+    r = oe.solve(p, wrong)
+    assert (r.status, r.objective) == ("UNKNOWN", INF)
+    assert "task 0 cannot use the server chosen" in r.info["refused"]
+    study = oe.compare(p, wrong, seeds=1)
+    assert study.runs["message"].str.contains("task 0 cannot use the server chosen").all()
+
+
+def test_options_must_be_a_dataclass():
+    """A class of options that lacks the decorator is refused when the solver is registered."""
+
+    class Tries(oe.Options):
+        tries: int = oe.option(50, "random codes", low=1)
+
+    with pytest.raises(TypeError, match=r"Tries: decorate the class with @dataclasses.dataclass"):
+        oe.register("no-dataclass", options=Tries)
+    with pytest.raises(TypeError, match=r"options must be a class that inherits from oe\.Options"):
+        oe.register("a-dict", options=dict)
+
+
+def test_what_a_solver_needs_must_exist():
+    """A word that no problem offers is refused; one class need not stand in a list."""
+    with pytest.raises(ValueError, match=r"no problem offers 'codes'; .* code, enumerable"):
+        oe.register("needs-codes", needs=("codes",))
+    with pytest.raises(TypeError, match=r"'one-value' must be a function of \(problem, run\)"):
+        oe.register("one-value", problems=oe.MakespanProblem)(lambda problem: None)
+
+
+def test_minus_infinity_is_no_objective():
+    """A maximiser's mark for infeasible codes would win every minimisation."""
+
+    @dataclasses.dataclass(frozen=True, eq=False)
+    class Profit(oe.Problem):
+        gains: np.ndarray = oe.array_field("n")
+
+        @property
+        def choices(self):
+            return np.ones((self.gains.size, 2), dtype=bool)
+
+        def objective(self, x):
+            return float(self.gains @ x) if sum(x) < 2 else -INF
+
+    p = Profit([1.0, 2.0, 3.0])
+    assert any("-inf" in sentence for sentence in oe.check_problem(p))
+    with pytest.raises(ValueError, match=r"Profit.objective returned -inf"):
+        oe.solve(p, "enumeration")
+
+
+def test_costs_that_forget_a_limit_are_found():
+    """A finite cost of a code whose solution is infeasible is a contradiction of costs."""
+
+    @dataclasses.dataclass(frozen=True, eq=False)
+    class Forgets(oe.Problem):
+        weights: np.ndarray = oe.array_field("n")
+
+        @property
+        def choices(self):
+            return np.ones((self.weights.size, 2), dtype=bool)
+
+        def costs(self, codes):
+            return -(codes @ self.weights)
+
+        def objective(self, x):
+            return -float(x @ self.weights) if x @ self.weights <= 3 else INF
+
+    told = oe.check_problem(Forgets([1.0, 2.0, 3.0]))
+    assert any(sentence.startswith("costs says") for sentence in told), told
+
+
+def test_fields_of_a_user():
+    """A number that is NaN, and an array that was not declared, are told by name."""
+
+    @dataclasses.dataclass(frozen=True, eq=False)
+    class Plainly(oe.Problem):
+        latency: np.ndarray
+        price: float = 1.0
+
+        def objective(self, x):
+            return 0.0
+
+    with pytest.raises(ValueError, match="price is NaN"):
+        Plainly(np.ones(2), price=math.nan)
+    assert any("declare it with oe.array_field" in s for s in oe.check_problem(Plainly(np.ones(2))))

@@ -55,7 +55,7 @@ def _wrong_code(problem: Any, code: Any, cost: float, x: Any) -> str | None:
         return f"costs of {code.tolist()}: {cost:g} among others, {alone:g} alone."
     value = problem.objective(x)
     if isinstance(value, float | int | np.number) and not same(float(value), cost):
-        if math.isnan(value):
+        if math.isnan(value) or value == -math.inf:
             return None  # told better by who looks at values
         return f"costs says {cost:g} for {code.tolist()}, objective of its decode is {value:g}."
     return None

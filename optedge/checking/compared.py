@@ -14,7 +14,9 @@ TOLERANCE = 1e-6
 
 def same(a: float, b: float, tolerance: float = TOLERANCE) -> bool:
     """Tell whether two values are equal, relatively where they are large."""
-    return a == b or abs(a - b) <= tolerance * max(1.0, abs(a), abs(b))
+    if not (math.isfinite(a) and math.isfinite(b)):
+        return a == b
+    return abs(a - b) <= tolerance * max(1.0, abs(a), abs(b))
 
 
 def above(a: float, b: float, tolerance: float = TOLERANCE) -> bool:
@@ -46,6 +48,8 @@ def wrong_value(problem: Any, x: Any) -> str | None:
         return f"objective must return a number, got {value!r} for {x!r}."
     if math.isnan(value):
         return f"objective returned NaN for {x!r}."
+    if value == -math.inf:
+        return f"objective returned -inf for {x!r}; what is infeasible has the objective inf."
     violations = problem.violations(x)
     if not isinstance(violations, list | tuple) or not all(isinstance(v, str) for v in violations):
         return f"violations must return a list of sentences, got {violations!r} for {x!r}."

@@ -19,6 +19,9 @@ def check_copies(problem: Any, known: list[Any], rng: np.random.Generator) -> It
     """Yield what is lost: the instance is another one, or values a solution differently."""
     for field in dataclasses.fields(problem):
         value = getattr(problem, field.name)
+        if isinstance(value, np.ndarray | list) and "axes" not in field.metadata:
+            yield f"the field {field.name} holds an array: declare it with oe.array_field."
+            return
         raw = not isinstance(value, np.ndarray) or value.flags.writeable
         if "axes" in field.metadata and raw and value is not None:
             yield (

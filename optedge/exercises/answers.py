@@ -96,7 +96,9 @@ def whole(answer: Any, shape: tuple[int, ...]) -> np.ndarray[Any, np.dtype[np.in
 
 def same(a: float, b: float, tolerance: float = 1e-6) -> bool:
     """Tell whether two numbers agree but for rounding, relative to the larger one or to 1."""
-    return a == b or abs(a - b) <= tolerance * max(1.0, abs(a), abs(b))
+    if not (math.isfinite(a) and math.isfinite(b)):
+        return a == b
+    return abs(a - b) <= tolerance * max(1.0, abs(a), abs(b))
 
 
 def differs(answer: Any, truth: float, tolerance: float = 1e-6) -> str:

@@ -19,6 +19,7 @@ from optedge.solvers.run import Run
 
 _log = logging.getLogger("optedge")
 
+MODELLING = ("pyomo.environ", "optedge.bridge")
 AGREEMENT = 1e-6  # relative difference between two values of one solution
 
 
@@ -90,7 +91,7 @@ def solve(
     if start is not None and problem.violations(start):
         raise ValueError(f"start: {problem.violations(start)[0]}")
     # Half a second the first time: not the solver's.
-    for library in (*problem.imports, *(["pyomo.environ"] if "model" in chosen.needs else [])):
+    for library in (*problem.imports, *(MODELLING if "model" in chosen.needs else ())):
         importlib.import_module(library)
     attached, interrupted = _attach(problem, bound)
 
@@ -183,8 +184,8 @@ def _execute(problem: Problem, solver: Solver, options: Options | None, run: Run
         return
     try:
         returned = solver.run(problem, options, run)
-        if returned is not None:
-            run.evaluate(returned)
+        if returned is not None and run.evaluate(returned) == math.inf:
+            run.refuse(returned)
         run.done()  # a gap that closed with the last offer
     except KeyboardInterrupt:
         run.stop("interrupted")

@@ -97,7 +97,7 @@ def solve_explicit_model(problem: Problem, options: HighsOptions, run: Run) -> N
 
 
 def _offer_extracted(problem: Problem, model: Any, run: Run) -> None:
-    """Value the solution that stands in the variables; one that breaks a rule is told in ``info``.
+    """Value the solution that stands in the variables; one that breaks a rule is refused.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def _offer_extracted(problem: Problem, model: Any, run: Run) -> None:
         why = f"the model leaves {unset} without a value" if unset else str(error)
         raise ValueError(f"{type(problem).__name__}.extract failed: {why}.") from error
     if x is not None and run.evaluate(x) == math.inf:
-        run.info["refused"] = "; ".join(run.problem.violations(x))
+        run.refuse(x)
 
 
 def _take_relaxation(problem: Problem, kind: str, solution: Any, unit: float, run: Run) -> None:

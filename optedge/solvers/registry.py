@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
 from optedge.formulations.base import Problem
+from optedge.formulations.base.offers import OFFERS
 from optedge.kernels import source_of
 from optedge.plugins import load_plugins
 
@@ -210,8 +211,8 @@ def register(
     name: str,
     *,
     options: type[Options] | None = None,
-    problems: Iterable[type[Problem]] | None = None,
-    needs: Iterable[str] = (),
+    problems: type[Problem] | Iterable[type[Problem]] | None = None,
+    needs: str | Iterable[str] = (),
     kind: str = "own",
     guarantee: str = "none",
     source: str = "",
@@ -225,7 +226,10 @@ def register(
     Raises
     ------
     ValueError
-        If the name belongs to another function already, or the kind is unknown.
+        If the name belongs to another function already, or the kind or a need is unknown.
+    TypeError
+        If the options are no frozen dataclass that inherits from :class:`Options`, or the function
+        does not take ``(problem, run)``, with options ``(problem, options, run)``.
 
     Examples
     --------
@@ -236,10 +240,19 @@ def register(
     """
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {KINDS}, got {kind!r}.")
+    classes = (problems,) if isinstance(problems, type) else problems
+    classes = None if classes is None else tuple(classes)
+    words = frozenset([needs] if isinstance(needs, str) else needs)
+    unknown = sorted(words - {"model", *OFFERS})
+    if unknown and classes is None:
+        known = ", ".join(sorted(["model", *OFFERS]))
+        raise ValueError(f"no problem offers {unknown[0]!r}; a solver may need some of {known}.")
+    _check_options(options)
 
     def enter(function: F) -> F:
         if function.__module__.partition(".")[0] != __name__.partition(".")[0]:
             _load_own()  # so that nobody takes a name before its owner
+        _check_parameters(name, function, 2 if options is None else 3)
         known = _solvers.get(name)
         if known is not None and _identity(known.function) != _identity(function):
             raise ValueError(
@@ -250,8 +263,8 @@ def register(
             name=name,
             function=function,
             options=options,
-            problems=None if problems is None else tuple(problems),
-            needs=frozenset(needs),
+            problems=classes,
+            needs=words,
             kind=kind,
             guarantee=guarantee,
             source=source,
@@ -261,6 +274,29 @@ def register(
         return function
 
     return enter
+
+
+def _check_options(options: Any) -> None:
+    """Refuse a class of options that was not made a dataclass."""
+    if options is None:
+        return
+    name = getattr(options, "__name__", repr(options))
+    if not (isinstance(options, type) and issubclass(options, Options)):
+        raise TypeError(f"options must be a class that inherits from oe.Options, got {name}.")
+    fields = {field.name for field in dataclasses.fields(options)}
+    if not set(inspect.get_annotations(options)) <= fields:
+        raise TypeError(
+            f"{name}: decorate the class with @dataclasses.dataclass(frozen=True, kw_only=True)."
+        )
+
+
+def _check_parameters(name: str, function: Any, wanted: int) -> None:
+    """Refuse a solver function that cannot be called with so many values."""
+    form = "(problem, run)" if wanted == 2 else "(problem, options, run)"
+    try:
+        inspect.signature(function).bind(*range(wanted))
+    except TypeError:
+        raise TypeError(f"the solver {name!r} must be a function of {form}.") from None
 
 
 def _identity(function: Callable[..., Any]) -> tuple[str, str]:

@@ -199,6 +199,11 @@ class Run:
         self._record()
         return True
 
+    def refuse(self, x: Any) -> None:
+        """Say in ``info`` why ``x``, which the solver gave as a solution, is none."""
+        faults = " ".join(self.problem.violations(x)) or "it has no finite objective."
+        self.info["refused"] = f"a solution that is infeasible: {faults}"
+
     def count(self, evaluations: int) -> None:
         """Count candidates that were priced without an offer."""
         self.evaluations += int(evaluations)

@@ -107,7 +107,7 @@ def value_of(problem: Any, x: Any) -> float:
     Raises
     ------
     TypeError, ValueError
-        If the objective is something else, or NaN.
+        If the objective is something else, NaN or -inf.
     """
     value = problem.objective(x)
     if not isinstance(value, float | int | np.floating | np.integer):
@@ -116,4 +116,10 @@ def value_of(problem: Any, x: Any) -> float:
         )
     if math.isnan(value):
         raise ValueError(f"{type(problem).__name__}.objective returned NaN for {x!r}.")
+    if value == -math.inf:
+        name = type(problem).__name__
+        raise ValueError(
+            f"{name}.objective returned -inf for {x!r}; objectives are minimised, and what is "
+            "infeasible has the objective inf."
+        )
     return float(value)

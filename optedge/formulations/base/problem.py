@@ -80,6 +80,8 @@ class Problem:
             value = getattr(self, field.name)
             if "axes" in field.metadata and not (value is None and field.default is None):
                 object.__setattr__(self, field.name, checked(field, value, lengths))
+            elif isinstance(value, float) and math.isnan(value):
+                raise ValueError(f"{field.name} is NaN.")
         if not isinstance(getattr(self, "name", ""), str):
             raise ValueError("name must be a string.")
 
