@@ -38,7 +38,7 @@ def gantt(
     bound
         A proved lower bound to draw, or several: name to value.
     """
-    from optedge.gantt import draw
+    from optedge.plots.lanes import draw
 
     lanes = problem.lanes(x)
     bounds = bound if isinstance(bound, Mapping) else {} if bound is None else {"bound": bound}

@@ -6,6 +6,7 @@ more is ``model``: ``kinds`` is not empty. A new hook is a row of the table.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 
 #: Word to the sets of methods that offer it; one complete set is enough.
@@ -25,6 +26,7 @@ OFFERS: Mapping[str, tuple[frozenset[str], ...]] = {
 }
 
 
+@functools.cache
 def offered_by(cls: type) -> frozenset[str]:
     """Return the words that a problem class offers by its methods, or by fields of that name."""
     given = {*dir(cls), *getattr(cls, "__dataclass_fields__", ())}

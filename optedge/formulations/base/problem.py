@@ -269,7 +269,7 @@ class Problem:
     @property
     def offers(self) -> frozenset[str]:
         """What this problem gives to solvers made for no class of problems: words of ``OFFERS``."""
-        return offers.offered_by(type(self)) | ({"model"} if self.kinds else set())
+        return offers.offered_by(cast(Any, type(self))) | ({"model"} if self.kinds else set())
 
     # ---- codes: what a class with ``choices`` (bool, n_decisions x n_options) has for nothing
 
