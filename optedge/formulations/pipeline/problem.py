@@ -25,13 +25,17 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from typing import Any, ClassVar, Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from optedge.formulations.base import FloatArray, IntArray, Lane, Problem, array_field
-from optedge.formulations.pipeline import simulation, views
+from optedge.formulations.base import BoolArray, FloatArray, IntArray, Lane, Problem, array_field
+from optedge.formulations.pipeline import coding, simulation, views
+from optedge.formulations.pipeline.construction import network_cuts
+from optedge.networks.graph import LayerGraph
+from optedge.platforms import Platform
 
 Link = Literal["delay", "device", "shared"]
 Service = Literal["admission", "arrival"]
@@ -129,6 +133,7 @@ class PipelineProblem(Problem):
     name: str = ""
 
     solution_types: ClassVar[tuple[type, ...]] = (PipelinePlan,)
+    complete_code: ClassVar[bool] = False  # levels of delay do not give every order
 
     def __post_init__(self) -> None:
         chains = np.asarray(self.chains, dtype=np.float64)
@@ -145,6 +150,40 @@ class PipelineProblem(Problem):
         if not (capacity >= 1 and (math.isinf(capacity) or float(capacity).is_integer())):
             raise ValueError(f"capacity must be a whole number from 1, or inf, got {capacity!r}.")
         object.__setattr__(self, "capacity", float(capacity))
+
+    @classmethod
+    def from_network(
+        cls,
+        graph: LayerGraph,
+        platform: Platform,
+        arrivals: Sequence[Sequence[float]],
+        *,
+        bandwidth: float | None = None,
+        **fields: Any,
+    ) -> Self:
+        """Build the problem of inferences of one network on equal devices and a cloud.
+
+        Parameters
+        ----------
+        graph
+            The network; its layer 0 is the input tensor. A chain has every cut; another graph
+            those of least latency at some bandwidth (``construction.network_cuts``).
+        platform
+            With two tiers; the first server of each is the device and the cloud.
+        arrivals
+            As in the class.
+        bandwidth
+            Bit/s of the link in place of the platform's; 0 leaves only edge-only.
+        **fields
+            Other fields of the problem.
+
+        Raises
+        ------
+        ValueError
+            If the platform has not two tiers, or the bandwidth is negative.
+        """
+        _, chains = network_cuts(graph, platform, bandwidth=bandwidth)
+        return cls(tuple(map(tuple, arrivals)), chains, **{"name": graph.name, **fields})
 
     def _check_chains(self) -> None:
         if self.chains.shape[2] != 3:
@@ -241,6 +280,44 @@ class PipelineProblem(Problem):
     def arrays(self) -> simulation.PipelineData:
         """The arrays that the simulator reads."""
         return simulation.make_data(self)
+
+    # ---- plans and codes that solvers ask for
+
+    def everything_on(self, tier: int) -> PipelinePlan:
+        """Return the plan with every task edge-only (tier 0) or cloud-only (tier 1, or -1)."""
+        return self.first_finished((self.n_cuts - 1, 0)[tier])
+
+    @functools.cached_property
+    def choices(self) -> BoolArray:
+        """The cuts of each task, then the levels of its delay, ``(2 * n_tasks, n_options)``."""
+        return coding.choices(self)
+
+    @functools.cached_property
+    def data(self) -> coding.CodeData:
+        """The arrays that the compiled moves read."""
+        return coding.make_data(self)
+
+    @property
+    def moves_per_chunk(self) -> int:
+        """Moves that compiled loops price between two looks at the clock."""
+        return max(100, 500_000 // self.n_tasks)
+
+    def costs(self, codes: npt.ArrayLike) -> FloatArray:
+        """Return the objective of each row of codes (k, 2 * n_tasks); ``inf`` if infeasible."""
+        return coding.costs(self, codes)
+
+    def decode(self, code: npt.ArrayLike) -> PipelinePlan:
+        """Return the plan of a code: its cuts, and who leaves first, levels counted, first."""
+        return coding.decode(self, code)
+
+    def encode(self, x: PipelinePlan) -> IntArray:
+        """Return a code of a plan; where no levels give its order, that of a near one."""
+        return coding.encode(self, x)
+
+    def start_code(self) -> IntArray:
+        """Return the code of Single Cutting: the cut of least latency, nobody delayed."""
+        cuts = self.shortest[self.kind]
+        return np.concatenate([cuts, np.zeros_like(cuts)])
 
     # ---- evaluation
 

@@ -73,7 +73,8 @@ def serve(
         Seconds added to the time at which a task leaves its device, (n_tasks,): the least sum is
         committed first, ties to the lowest device. Not used if there is an order.
     order
-        The device that commits, one after the other, (n_tasks,); empty for none.
+        The device that commits, one after the other, (n_tasks,); empty for none. Fewer are the
+        begin of a plan: the times of its tasks, served to their end, are written.
     out
         START, FINISH on the device, ADMITTED, SENT (start of the transmission), SERVED (start in
         the cloud) and DONE; NaN in the middle three of what never leaves its device.
@@ -87,7 +88,7 @@ def serve(
     ends = np.zeros(data.release.size)  # completions in the cloud, in the order of service
     waiting = np.empty(data.release.size, np.int64)  # admitted, place in the service still open
     settled, waits, previous, server = 0, 0, 0.0, 0.0
-    for p in range(data.release.size):
+    for p in range(order.size if order.size else data.release.size):
         e = order[p] if order.size else _next_device(data, at, free, cuts, offsets)
         placed[p] = e
         j = at[e]
@@ -173,15 +174,13 @@ def _settle(
     server: float,
     until: float,
 ) -> tuple[int, int, float]:
-    """Serve what arrives in the cloud no later than ``until``: nobody admitted then overtakes it."""
+    """Serve what arrives in the cloud by ``until``: nobody admitted then overtakes it."""
     while waits:
         first = _earliest(data, cuts, out, waiting, waits)
         j = waiting[first]
         if out[j, SENT] + data.table[data.kind[j], cuts[j], 1] > until:
             break
-        settled, waits, server = _serve_one(
-            data, cuts, out, waiting, ends, settled, waits, server
-        )
+        settled, waits, server = _serve_one(data, cuts, out, waiting, ends, settled, waits, server)
     return settled, waits, server
 
 
