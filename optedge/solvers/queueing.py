@@ -41,7 +41,6 @@ def cut_alone(problem: PipelineProblem, run: Run) -> None:
     options=QueueingOptions,
     problems=(PipelineProblem,),
     kind="heuristic",
-    guarantee="with best-of: no worse than single-cutting; else none",
     source=f"{SOURCE}, algorithm 2",
     deterministic=True,
 )

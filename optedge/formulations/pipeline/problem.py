@@ -26,7 +26,7 @@ import dataclasses
 import functools
 import math
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal, NamedTuple, Self
+from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +40,7 @@ from optedge.platforms import Platform
 Link = Literal["delay", "device", "shared"]
 Service = Literal["admission", "arrival"]
 Goal = Literal["makespan", "mean delay"]
+_Array = TypeVar("_Array", bound=npt.NDArray[Any])
 
 _CHOICES = {
     "link": simulation.LINKS,
@@ -381,6 +382,6 @@ class PipelineProblem(Problem):
         return views.lanes(self, x)
 
 
-def _frozen(array: Any) -> Any:
+def _frozen(array: _Array) -> _Array:
     array.setflags(write=False)
     return array
