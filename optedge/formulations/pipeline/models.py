@@ -21,11 +21,13 @@ keeps it on its device, :math:`o_{jp} = \sum_i q_{jip}`:
    &T \ge D_n, \; T \ge f_j \quad \text{or} \quad
      \mathrm{fin}_j \ge D_p - M (1 - o_{jp}), \; \mathrm{fin}_j \ge f_j .
 
-A place that nobody takes repeats the times before it. Tasks of a device are admitted in order of
+A place that nobody takes repeats the times before it. Two families of rows only tighten: ``alone``
+counts a task's own link and cloud in the last line, and ``no_earlier`` admits nobody before its
+device can be done with it. Tasks of a device are admitted in order of
 arrival, as they are committed: of j before k at most one of "j from p on" and "k up to p".
 
-``disjunctive`` (no slot ever lacks: :math:`C \ge n`): cuts :math:`x_{ji}` and a line of all tasks,
-:math:`o_{jk} = 1` for j before k, with :math:`o_{jk} + o_{ki} + o_{ij} \le 2`. For every pair
+``disjunctive`` (no slot ever lacks: :math:`C \ge n`): cuts :math:`x_{ji}`, starts :math:`b_j` in
+the cloud, and a line of all tasks, :math:`o_{jk} = 1` for j before k, with :math:`o_{jk} + o_{ki} + o_{ij} \le 2`. For every pair
 
 .. math::
 
@@ -38,12 +40,12 @@ be there: the cloud serves in it, and a long transmission that is served late is
 
 **Which kinds are exact.** Every time is a non-decreasing function of the others, so that the least
 values of the rows are those of the simulator. ``position`` needs service in the order of places:
-service by admission, or a shared link, where transmissions follow each other in that order. Served
-by order of arrival on other links, there is ``disjunctive`` only, without the rows of A, and for
-the makespan only: if everybody is admitted when he leaves his device, which the order of
-commitment by first finished does for all at once, arrivals are least; and of all orders in the
-cloud that by arrival ends first. For the mean delay some other order may be better than the one
-that arrivals dictate: there is no model.
+service by admission, or a shared link (or that of the only device), where transmissions follow
+each other in that order. Served by order of arrival on other links, there is ``disjunctive`` only,
+without the rows of A, and for the makespan only: if everybody is admitted when he leaves his
+device, which the order of commitment by first finished does for all at once, arrivals are least;
+and of all orders in the cloud that by arrival ends first. For the mean delay some other order may
+be better than the one that arrivals dictate: there is no model.
 
 **Big numbers.** Every M is the latest value of what is on the right less the earliest of what is on
 the left (``windows``). The latest are those of plans no worse than a known one: the models leave

@@ -1,4 +1,4 @@
-r"""Who comes before whom: the model ``disjunctive``; ``models`` states it."""
+"""Who comes before whom: the model ``disjunctive``; ``models`` states it."""
 
 from __future__ import annotations
 
@@ -47,13 +47,11 @@ def add(m: Any, problem: PipelineProblem, w: windows.Windows, relax: bool) -> No
     if problem.goal == "makespan":
         m.T = pyo.Var(bounds=(0, w.end), doc="makespan")
         m.makespan = pyo.Objective(expr=m.T)
-        m.done = pyo.Constraint(m.J, rule=lambda m, j: m.T >= m.b[j] + parts[j][2])
+        m.done = pyo.Constraint(m.J, rule=lambda m, j: m.b[j] + parts[j][2] <= m.T)
     else:
         done = pyo.quicksum(m.b[j] + parts[j][2] for j in m.J)
         m.mean_delay = pyo.Objective(expr=(done - float(problem.release.sum())) / n)
-        m.done = pyo.Constraint(
-            m.J, rule=lambda m, j: m.b[j] + parts[j][2] <= float(w.latest[j])
-        )
+        m.done = pyo.Constraint(m.J, rule=lambda m, j: m.b[j] + parts[j][2] <= float(w.latest[j]))
 
 
 def _rule(bounds: dict[int, tuple[float, float]]) -> Any:
@@ -99,9 +97,7 @@ def _add_disjunctions(
         return big * (1 - first + m.x[j, edge] + m.x[k, edge])
 
     if windows.in_order(problem):
-        m.in_turn = pyo.Constraint(
-            pairs, rule=lambda m, j, k: m.A[k] >= m.A[j] - after(j, k)
-        )
+        m.in_turn = pyo.Constraint(pairs, rule=lambda m, j, k: m.A[k] >= m.A[j] - after(j, k))
     m.serve = pyo.Constraint(
         pairs, rule=lambda m, j, k: m.b[k] >= m.b[j] + parts[j][2] - after(j, k)
     )
@@ -181,6 +177,5 @@ def size(problem: PipelineProblem) -> tuple[int, int]:
     """Return about how many rows and columns the model has, all cuts counted."""
     n = problem.n_tasks
     links = 1 + windows.in_order(problem) + (problem.link == "shared")
-    return n * (n - 1) * (n - 2) // 3 + links * n * (n - 1) + 8 * n, (
-        n * (n - 1) // 2 + n * problem.n_cuts + 6 * n
-    )
+    rows = n * (n - 1) * (n - 2) // 3 + (links * n + 1) * (n - 1) + 9 * n
+    return rows + n * (n - 1) // 2, n * (n - 1) // 2 + n * problem.n_cuts + 6 * n

@@ -1,4 +1,4 @@
-r"""Who is admitted at which place: the model ``position``; ``models`` states it."""
+"""Who is admitted at which place: the model ``position``; ``models`` states it."""
 
 from __future__ import annotations
 
@@ -53,18 +53,17 @@ def add(m: Any, problem: PipelineProblem, w: windows.Windows, relax: bool) -> No
     )
     m.filled = pyo.Expression(m.P, rule=lambda m, p: pyo.quicksum(m.on[j, p] for j in m.J))
     m.place = pyo.Constraint(m.P, rule=lambda m, p: m.filled[p] <= 1)
-    m.from_the_front = pyo.Constraint(
-        range(1, n), rule=lambda m, p: m.filled[p] <= m.filled[p - 1]
-    )
+    m.from_the_front = pyo.Constraint(range(1, n), rule=lambda m, p: m.filled[p] <= m.filled[p - 1])
+
+    chosen: list[list[tuple[int, int, int]]] = [[] for _ in m.J]
+    for k in m.Q:
+        chosen[k[0]].append(k)
 
     def spent(j: int, part: int) -> Any:
         seconds = problem.chains[problem.kind[j], :, part]
-        sent = pyo.quicksum(float(seconds[i]) * m.q[k] for k in _of[j] for i in (k[1],))
+        sent = pyo.quicksum(float(seconds[k[1]]) * m.q[k] for k in chosen[j])
         return sent + float(seconds[edge]) * m.z[j]
 
-    _of: list[list[tuple[int, int, int]]] = [[] for _ in m.J]
-    for k in m.Q:
-        _of[k[0]].append(k)
     parts = [[spent(j, part) for part in range(3)] for j in m.J]
     on_device(m, problem, parts)
     _add_places(m, problem, w)
@@ -140,9 +139,18 @@ def _add_places(m: Any, problem: PipelineProblem, w: windows.Windows) -> None:
                 m.s[k] >= m.A[p] - (w.end - float(w.start[k])) * (1 - m.on[j, p])
             ),
         )
-    sent = m.A
+    sent = m.A if problem.link == "delay" else m.U
+    _add_link(m, problem, w, total)
+    m.arrive = pyo.Constraint(m.P, rule=lambda m, p: m.D[p] >= sent[p] + total(p, 1) + total(p, 2))
+    m.serve = pyo.Constraint(range(1, n), rule=lambda m, p: m.D[p] >= m.D[p - 1] + total(p, 2))
+
+
+def _add_link(m: Any, problem: PipelineProblem, w: windows.Windows, total: Any) -> None:
+    """Add that transmissions on a link with capacity do not overlap; nothing without one."""
+    import pyomo.environ as pyo
+
+    n, first = problem.n_tasks, float(w.finish.min())
     if problem.link != "delay":
-        sent = m.U
         m.send = pyo.Constraint(m.P, rule=lambda m, p: m.U[p] >= m.A[p])
     if problem.link == "shared":
         m.line = pyo.Constraint(
@@ -164,12 +172,6 @@ def _add_places(m: Any, problem: PipelineProblem, w: windows.Windows) -> None:
                 >= m.U[o] + total(o, 1, e) - (w.end - first) * (2 - m.here[e, o] - m.here[e, p])
             ),
         )
-    m.arrive = pyo.Constraint(
-        m.P, rule=lambda m, p: m.D[p] >= sent[p] + total(p, 1) + total(p, 2)
-    )
-    m.serve = pyo.Constraint(
-        range(1, n), rule=lambda m, p: m.D[p] >= m.D[p - 1] + total(p, 2)
-    )
 
 
 def _add_order(m: Any, problem: PipelineProblem) -> None:
@@ -196,7 +198,6 @@ def _add_order(m: Any, problem: PipelineProblem) -> None:
         rule=lambda m, d, e, p: (
             pyo.quicksum(m.on[j, p] for j in tasks(e))
             <= pyo.quicksum(m.on[j, o] for j in tasks(d) for o in range(p))
-            + (0.0 if p else pyo.quicksum(0.0 * m.z[j] for j in tasks(d)))
         ),
     )
 

@@ -331,6 +331,14 @@ class PipelineProblem(Problem):
             arrival for the makespan only.
         relax
             Whether shares replace the binary decisions.
+
+        Returns
+        -------
+        pyomo.environ.ConcreteModel
+            Of kind ``"position"`` with variables ``q[j, i, p]``, ``z[j]``, ``s[j]``, ``f[j]``,
+            ``A[p]``, ``U[p]`` (on links with capacity), ``D[p]``, and ``T`` or ``fin[j]``; of kind
+            ``"disjunctive"`` with ``x[j, i]``, ``o[j, k]``, ``s``, ``f``, ``A``, ``U``, ``b`` of
+            each task, and ``T`` for the makespan.
         """
         return models.build(self, self.check_kind(kind), relax)
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from optedge.formulations.base import BoolArray, FloatArray, IntArray
+from optedge.formulations.base import FloatArray, IntArray
 
 if TYPE_CHECKING:
     from optedge.formulations.pipeline.problem import PipelinePlan, PipelineProblem
@@ -39,10 +39,18 @@ class Windows(NamedTuple):
 def in_order(problem: PipelineProblem) -> bool:
     """Tell whether the cloud serves in order of admission.
 
-    On a shared link it does so anyway: transmissions follow each other in the order of admission,
-    no arrival is before the one ahead of it, and ties go by admission.
+    On a shared link it does so anyway, as on the link of the only device: transmissions follow each
+    other in the order of admission, no arrival is before the one ahead of it, and ties go by
+    admission.
     """
-    return problem.service == "admission" or problem.link == "shared"
+    if problem.service == "admission" or problem.link == "shared":
+        return True
+    return problem.link == "device" and is_single(problem)
+
+
+def is_single(problem: PipelineProblem) -> bool:
+    """Tell whether one device has all tasks."""
+    return max(map(len, problem.arrivals)) == problem.n_tasks
 
 
 def replacements(problem: PipelineProblem) -> IntArray:
@@ -155,7 +163,7 @@ def renamed(problem: PipelineProblem, x: PipelinePlan, rank: IntArray) -> Pipeli
     """
     name = np.arange(problem.n_devices)
     chains: dict[int, list[int]] = {}
-    head = {}
+    head: dict[int, int] = {}
     for d, e in alike(problem):
         head[e] = head.get(d, d)
         chains.setdefault(head[e], [head[e]]).append(e)
