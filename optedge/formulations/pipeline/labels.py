@@ -28,7 +28,7 @@ from optedge.kernels import kernel
 if TYPE_CHECKING:
     from optedge.formulations.pipeline.problem import PipelinePlan, PipelineProblem
 
-MOST = 2000  # labels that are kept after a task
+MOST = 10_000  # labels that are kept after a task
 CLOSE = 1e-9  # relative: what a plan must be better by
 FREE, ADMITTED, LINE, VALUE, ENDS = range(5)  # columns; completions from ENDS on, the last at -1
 

@@ -27,7 +27,8 @@ device can be done with it. Tasks of a device are admitted in order of
 arrival, as they are committed: of j before k at most one of "j from p on" and "k up to p".
 
 ``disjunctive`` (no slot ever lacks: :math:`C \ge n`): cuts :math:`x_{ji}`, starts :math:`b_j` in
-the cloud, and a line of all tasks, :math:`o_{jk} = 1` for j before k, with :math:`o_{jk} + o_{ki} + o_{ij} \le 2`. For every pair
+the cloud, and a line of all tasks, :math:`o_{jk} = 1` for j before k, with
+:math:`o_{jk} + o_{ki} + o_{ij} \le 2`. For every pair
 
 .. math::
 

@@ -21,7 +21,7 @@ from optedge.formulations.base import FloatArray, IntArray
 if TYPE_CHECKING:
     from optedge.formulations.pipeline.problem import PipelinePlan, PipelineProblem
 
-SLACK = 1e-6  # relative: how much worse than the known plan a plan may be
+SLACK = 1e-7  # relative: how much worse than the known plan a plan may be
 
 
 class Windows(NamedTuple):
