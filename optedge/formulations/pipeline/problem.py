@@ -31,8 +31,17 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from optedge.formulations.base import BoolArray, FloatArray, IntArray, Lane, Problem, array_field
-from optedge.formulations.pipeline import coding, simulation, views
+from optedge.formulations.base import (
+    BoolArray,
+    Bound,
+    Certificate,
+    FloatArray,
+    IntArray,
+    Lane,
+    Problem,
+    array_field,
+)
+from optedge.formulations.pipeline import bounds, coding, models, simulation, views
 from optedge.formulations.pipeline.construction import network_cuts
 from optedge.networks.graph import LayerGraph
 from optedge.platforms import Platform
@@ -135,6 +144,7 @@ class PipelineProblem(Problem):
 
     solution_types: ClassVar[tuple[type, ...]] = (PipelinePlan,)
     complete_code: ClassVar[bool] = False  # levels of delay do not give every order
+    bound_names: ClassVar[tuple[str, ...]] = ("task",)
 
     def __post_init__(self) -> None:
         chains = np.asarray(self.chains, dtype=np.float64)
@@ -380,6 +390,67 @@ class PipelineProblem(Problem):
     def lanes(self, x: PipelinePlan) -> list[Lane]:
         """Return a lane a device, lanes of transmissions, and one of the cloud (``views``)."""
         return views.lanes(self, x)
+
+    # ---- explicit models
+
+    @property
+    def kinds(self) -> tuple[str, ...]:  # type: ignore[override]  # here it depends on the fields
+        """The explicit models that state this instance exactly; none may (``models``)."""
+        return models.kinds(self)
+
+    def model(self, kind: str | None = None, *, relax: bool = False) -> Any:
+        """Return the explicit model of a kind (``pipeline.models``).
+
+        Parameters
+        ----------
+        kind
+            ``"position"`` (default): who is admitted at which place; not where the cloud serves in
+            order of arrival, unless the link is shared. ``"disjunctive"``: who comes before whom;
+            where the slots never run out (capacity at least the number of tasks), and in order of
+            arrival for the makespan only.
+        relax
+            Whether shares replace the binary decisions.
+
+        Returns
+        -------
+        pyomo.environ.ConcreteModel
+            Of kind ``"position"`` with variables ``q[j, i, p]``, ``z[j]``, ``s[j]``, ``f[j]``,
+            ``A[p]``, ``U[p]`` (on links with capacity), ``D[p]``, and ``T`` or ``fin[j]``; of kind
+            ``"disjunctive"`` with ``x[j, i]``, ``o[j, k]``, ``s``, ``f``, ``A``, ``U``, ``b`` of
+            each task, and ``T`` for the makespan.
+        """
+        return models.build(self, self.check_kind(kind), relax)
+
+    def model_size(self, kind: str | None = None) -> tuple[int, int]:
+        """Return about how many rows and columns the model has."""
+        rows, columns = models.MODELS[self.check_kind(kind)].size(self)
+        return int(rows), int(columns)
+
+    def extract(self, model: Any) -> PipelinePlan | None:
+        """Return the plan in the variables of a solved model; None if they are fractions."""
+        return models.extract(self, model)
+
+    def fill(self, model: Any, x: PipelinePlan) -> None:
+        """Write a plan into the variables of ``model``, in the form in which the model has it.
+
+        Devices with equal tasks may change names, and cuts that are left out are replaced by
+        better ones: the value is that of ``x`` or less.
+        """
+        models.of(model).fill(self, model, x)
+
+    def scaled(self) -> tuple[PipelineProblem, float]:
+        """Return the same instance in units near one, and the unit in seconds (a power of two)."""
+        return models.scaled(self)
+
+    # ---- bounds
+
+    def compute_bound(self, name: str) -> Bound:
+        """Return the bound of single tasks, each as if it were alone (``bounds``)."""
+        return bounds.of_tasks(self)
+
+    def certify(self, certificate: Certificate) -> float:
+        """Return the bound in seconds that ``certificate`` proves (``bounds``)."""
+        return bounds.certify(self, certificate)
 
 
 def _frozen(array: _Array) -> _Array:
