@@ -91,13 +91,6 @@ def exercise(
         If the id is taken, or the kind is none of these.
     TypeError
         If ``draw``, ``smaller`` or the test cannot be called as above.
-
-    Examples
-    --------
-    >>> @exercise("mine-1", draw=lambda rng, size: rng.integers(1, 9, size))
-    ... def largest(answer, numbers):
-    ...     '''Write largest(numbers): the largest of them.'''
-    ...     return "" if answer(numbers) == max(numbers) else "a larger one is among them"
     """
     kind = kind or ("value" if draw is None else "function")
     if kind not in (*VALUES, *FUNCTIONS) or kind == "prediction":

@@ -6,9 +6,9 @@ import csv
 import io
 import os
 from collections.abc import Iterable
+from importlib.metadata import version
 from pathlib import Path
 
-import optedge
 from optedge.disk import read_limited, write_atomic
 from optedge.exercises import registry
 
@@ -63,7 +63,7 @@ def record(
     )
     points, total = sum(_BEST.get(e.id, 0.0) for e in wanted), sum(e.points for e in wanted)
     rows = [row for row in _read(Path(path)) if row[0] != student]
-    rows.append([student, f"{points:g}", f"{total:g}", optedge.__version__])
+    rows.append([student, f"{points:g}", f"{total:g}", version("optedge")])
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([COLUMNS, *rows])
     write_atomic(path, text.getvalue().encode())
