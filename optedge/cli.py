@@ -94,7 +94,8 @@ def solve(
 def compare(
     files: Annotated[list[Path], typer.Argument(help="Problems to solve.")],
     solver: Annotated[
-        list[str] | None, typer.Option("--solver", "-s", help="A solver; repeatable, all by default.")
+        list[str] | None,
+        typer.Option("--solver", "-s", help="A solver; repeatable; all that fit by default."),
     ] = None,
     seeds: Annotated[int, typer.Option(help="Number of seeds.")] = 5,
     time_limit: TimeOption = 10.0,
