@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from optedge.formulations.makespan import MakespanProblem
     from optedge.formulations.makespan_rcmax import read_rcmax
     from optedge.formulations.offloading import OffloadingProblem, Schedule, Weighting
-    from optedge.formulations.pipeline import PipelinePlan, PipelineProblem
+    from optedge.formulations.pipeline import PipelineProblem
     from optedge.formulations.split import SplitProblem
     from optedge.solvers.deep_q.policy import Policy, learn_policy
     from optedge.solvers.front import solve
@@ -43,7 +43,6 @@ _HOME = {
     "MakespanProblem": "formulations.makespan",
     "OffloadingProblem": "formulations.offloading",
     "Options": "solvers.registry",
-    "PipelinePlan": "formulations.pipeline",
     "PipelineProblem": "formulations.pipeline",
     "Policy": "solvers.deep_q.policy",
     "Problem": "formulations.base",
@@ -79,7 +78,6 @@ __all__ = [
     "MakespanProblem",
     "OffloadingProblem",
     "Options",
-    "PipelinePlan",
     "PipelineProblem",
     "Policy",
     "Problem",

@@ -25,7 +25,7 @@ app = typer.Typer(
 FileArgument = Annotated[Path, typer.Argument(help="A problem saved by optedge, or an rcmax .txt.")]
 TimeOption = Annotated[float, typer.Option("--time-limit", "-t", help="Seconds per run.")]
 OptionOption = Annotated[
-    list[str] | None, typer.Option("--option", "-o", help="Solver option, name=value.")
+    list[str] | None, typer.Option("--option", "-o", help="Solver option, name=value; repeatable.")
 ]
 
 
@@ -96,7 +96,8 @@ def solve(
 def compare(
     files: Annotated[list[Path], typer.Argument(help="Problems to solve.")],
     solver: Annotated[
-        list[str] | None, typer.Option("--solver", "-s", help="A solver; may be given repeatedly.")
+        list[str] | None,
+        typer.Option("--solver", "-s", help="A solver; repeatable; all that fit by default."),
     ] = None,
     seeds: Annotated[int, typer.Option(help="Number of seeds.")] = 5,
     time_limit: TimeOption = 10.0,
@@ -195,9 +196,12 @@ def solvers(
 def generate(
     paper: Annotated[str, typer.Argument(help="Whose instances, such as edge-learning.")],
     out: Annotated[Path, typer.Option(help="File to write (JSON).")],
-    option: OptionOption = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option("--option", "-o", help="Argument of the instance, name=value; repeatable."),
+    ] = None,
 ) -> None:
-    """Draw an instance of a published experiment and save it; --option stage=1, seed=3, ..."""
+    """Draw an instance of a published experiment and save it: -o stage=1 -o n_tasks=60."""
     from optedge import files
 
     problem = _paper(paper).instance(**_options(option))

@@ -24,10 +24,20 @@ from optedge import cli
 
 INF = math.inf
 
-# `HYPOTHESIS_PROFILE=explore pytest` draws new examples; the suite's own are always the same.
-settings.register_profile("suite", deadline=None, derandomize=True, max_examples=100)
-settings.register_profile("explore", deadline=None, max_examples=1000)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
+# The suite's examples are always the same. `HYPOTHESIS_PROFILE=longer pytest -m hypothesis` takes
+# all that the tests name, as .ci/run does; `HYPOTHESIS_PROFILE=explore pytest` draws new ones.
+SHARES = {"suite": 0.4, "longer": 1.0, "explore": 10.0}
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "suite")
+for _name, _share in SHARES.items():
+    settings.register_profile(
+        _name, deadline=None, derandomize=_name != "explore", max_examples=round(100 * _share)
+    )
+settings.load_profile(PROFILE)
+
+
+def examples(count: int) -> settings:
+    """Return the settings of a test of ``count`` examples: the longer profile's, others a share."""
+    return settings(max_examples=max(10, round(count * SHARES[PROFILE])))
 
 
 # -------------------------------------------------------------------- worked examples

@@ -15,6 +15,7 @@ import numpy as np
 from conftest import INF, brute_force, random_problem
 
 import optedge as oe
+from optedge.formulations.pipeline import PipelinePlan
 
 # ------------------------------------------------------------------- a user's problem and solver
 
@@ -261,7 +262,7 @@ def best_plan(problem):
     orders = set(itertools.permutations(problem.device.tolist()))
     cuts = itertools.product(*(np.flatnonzero(row).tolist() for row in problem.options))
     plans = itertools.product(cuts, orders)
-    return min(problem.objective(oe.PipelinePlan(*plan)) for plan in plans)
+    return min(problem.objective(PipelinePlan(*plan)) for plan in plans)
 
 
 @functools.cache

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import inspect
 import random
 
 import numpy as np
@@ -18,6 +19,7 @@ from instances import INSTANCES, KINDS, MIDDLE, PAIRS, SMALL, SPECIAL, optimum
 
 import optedge as oe
 from optedge.files.classes import all_classes
+from optedge.kernels import Kernel
 from optedge.solvers.deep_q.options import LEARNERS
 from optedge.solvers.registry import all_solvers, find_solver
 
@@ -45,12 +47,47 @@ def takes(solver, problem):
     return not (solver.declines and solver.declines(problem, solver.make_options({})))
 
 
+@functools.cache
+def taken(solver):
+    """Return the names of the instances that a solver takes; no kernel is compiled for that.
+
+    Whether a model is too large is a matter of the best plan at hand, which is simulated. Every
+    worker collects all tests before any runs: there the plain functions are quicker.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Kernel, "__call__", lambda kernel, *data: kernel.python(*data))
+        copies = {name: problem.replace() for name, problem in INSTANCES.items()}
+        return {name for name, problem in copies.items() if takes(solver, problem)}
+
+
 def on(*instances, solvers=SOLVERS):
-    """Parametrise a test over the solvers and those of the instances that each takes."""
-    pairs = [(s, k) for s in solvers for k in instances if takes(s, INSTANCES[k])]
-    ids = [f"{s.name}-{k}" for s, k in pairs]
-    cases = [pytest.param(s, k, marks=[pytest.mark.slow] * (s.name in ABLATIONS)) for s, k in pairs]
-    return pytest.mark.parametrize(("solver", "instance"), cases, ids=ids)
+    """Parametrise a test over the solvers; it holds on all those of the instances that each takes.
+
+    One test a solver, not one a pair: thousands of tests of a millisecond cost more to collect and
+    report than to run. What fails says on which instance.
+    """
+    cases = [
+        pytest.param(s, marks=[pytest.mark.slow] * (s.name in ABLATIONS), id=s.name)
+        for s in solvers
+        if taken(s) & set(instances)
+    ]
+
+    def fold(test):
+        @functools.wraps(test)
+        def on_each(solver, **others):
+            for instance in instances:
+                if instance in taken(solver):
+                    try:
+                        test(solver, instance, **others)
+                    except BaseException as error:
+                        error.add_note(f"{solver.name} on instance {instance!r}")
+                        raise
+
+        kinds = inspect.signature(test).parameters
+        on_each.__signature__ = inspect.Signature([kinds[n] for n in kinds if n != "instance"])
+        return pytest.mark.parametrize("solver", cases)(on_each)
+
+    return fold
 
 
 @functools.cache

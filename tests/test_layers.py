@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,18 +13,10 @@ import optedge
 
 ROOT = Path(optedge.__file__).parent
 
-# DESIGN section 2, lowest floor first; what is named nowhere stands on the highest.
-FLOORS = {
-    "kernels": 0,
-    "nets": 0,
-    "networks": 0,
-    "platforms": 0,
-    "bridge": 0,
-    "disk": 0,
-    "plugins": 0,
-}
-FLOORS |= {"formulations": 1, "solvers": 2}
-TOP = 3
+# As in CONTRIBUTING.md, lowest floor first; what is named nowhere stands on the highest.
+LOWEST = ("kernels", "nets", "networks", "platforms", "bridge", "disk", "plugins")
+FLOORS = dict.fromkeys(LOWEST, 1) | {"formulations": 2, "solvers": 3}
+TOP = 4
 
 
 def module_name(path):
@@ -51,6 +44,13 @@ def floor(module):
     """Return the floor on which a module stands."""
     parts = module.split(".")
     return TOP if len(parts) == 1 else FLOORS.get(parts[1], TOP)
+
+
+def floor_name(module):
+    """Return a floor as CONTRIBUTING.md counts it, with who stands on it."""
+    number = floor(module)
+    rooms = [room for room, of in FLOORS.items() if of == number]
+    return f"floor {number} ({', '.join(rooms) or 'all that is built on the solvers'})"
 
 
 def is_type_checking(node):
@@ -105,8 +105,25 @@ def test_no_import_goes_up(module):
     """Nobody imports from a higher floor, not even inside a function."""
     if module == "optedge":
         return  # the face knows everybody, and imports them by name when they are asked for
-    above = sorted(other for other in all_imports(module) if floor(other) > floor(module))
-    assert above == [], f"{module} stands on floor {floor(module)}"
+    above = {o: floor_name(o) for o in all_imports(module) if floor(o) > floor(module)}
+    assert above == {}, f"{module} stands on {floor_name(module)} and must not import from above"
+
+
+def test_floors_are_those_of_the_guide():
+    """The numbered list in CONTRIBUTING.md names the rooms of each floor, and the tests agree."""
+    guide = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    told = re.findall(r"^(\d)\. (.+?)(?=^\d\. |^\n)", guide, flags=re.DOTALL | re.MULTILINE)
+    assert [int(number) for number, _ in told] == [1, 2, 3, 4]
+    rooms = {name.split(".")[1] for name in FILES if name.count(".")}
+    listed = {name: int(k) for k, text in told for name in re.findall(r"`(\w+)`", text)}
+    wrong = {name for name in rooms if listed.get(name) != floor(f"optedge.{name}")}
+    assert wrong == set(), "name them on their floor in CONTRIBUTING.md"
+
+
+def test_nobody_inside_imports_the_face():
+    """Inside the package names come from where they live; ``import optedge`` is for users."""
+    asking = [module for module in FILES if "optedge" in all_imports(module)]
+    assert asking == [], "import from optedge.formulations.base, optedge.solvers.registry and so on"
 
 
 @pytest.mark.parametrize("module", FILES)
@@ -197,6 +214,35 @@ def loaded_after(code):
         [sys.executable, "-c", f"{code}\n{report}"], capture_output=True, text=True, check=True
     )
     return json.loads(done.stdout)
+
+
+def heavy_at_import(tree):
+    """Return which of the heavy packages a file imports as soon as it is imported itself."""
+    found = set()
+    for node in statements(tree, at_import=True):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found.add((node.module or "").split(".")[0])
+    return sorted(found & set(HEAVY))
+
+
+def test_problems_and_solvers_import_heavy_packages_where_they_use_them():
+    """A heavy package is imported inside the function that needs it, all over these two floors."""
+    floors = ("optedge.formulations", "optedge.solvers")
+    early = {m: heavy_at_import(TREES[m]) for m in FILES if m.startswith(floors)}
+    assert {m: names for m, names in early.items() if names} == {}, "import inside the function"
+
+
+def test_heavy_imports_are_seen():
+    """The reader finds what runs at import, in a class or a branch, too, and nothing else."""
+    source = (
+        "import numpy\nimport scipy.sparse as sp\n"
+        "if TYPE_CHECKING:\n    import pandas\n"
+        "class A:\n    from pyomo.environ import Var\n    def f(self):\n        import cvxpy\n"
+        "try:\n    import numba\nexcept ImportError:\n    numba = None\n"
+    )
+    assert heavy_at_import(ast.parse(source)) == ["numba", "pyomo", "scipy"]
 
 
 @pytest.mark.parametrize(

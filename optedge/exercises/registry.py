@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import importlib
+import inspect
 import os
 import pkgutil
 import sys
@@ -59,9 +60,10 @@ def exercise(
 ) -> Callable[[Test], Test]:
     """Register a test as an exercise.
 
-    The test is called with the answer, and with an instance if there is ``draw``. It returns ``""``
-    if the answer is right, else one sentence that says why not (without a full stop); it may raise
-    :class:`Refused` with such a sentence. The first line of its docstring is the title.
+    The test is called with the answer, and with an instance if there is ``draw``: ``test(answer)``
+    or ``test(answer, instance)``. It returns ``""`` if the answer is right, else one sentence that
+    says why not (without a full stop); it may raise :class:`Refused` with such a sentence. The
+    first line of its docstring is the title.
 
     Parameters
     ----------
@@ -72,10 +74,12 @@ def exercise(
         an object. ``"function"`` (default with ``draw``), ``"model"`` (a function that builds a
         Pyomo model): it is called. The answer that the test gets refuses a changed argument.
     draw
-        ``draw(rng, size)`` returns an instance; sizes grow from 1 to ``trials``.
+        ``draw(rng, size)`` returns an instance, of which ``rng``, a NumPy generator, is the only
+        chance; sizes grow from 1 to ``trials``.
     smaller
-        ``smaller(instance)`` lists instances that are a little smaller; a failing instance is
-        replaced by one of them as long as the answer fails there too.
+        ``smaller(instance)`` lists or yields instances that are a little smaller, none for the
+        smallest; a failing instance is replaced by one of them as long as the answer fails there
+        too.
     trials
         How many instances are drawn.
     points
@@ -85,6 +89,8 @@ def exercise(
     ------
     ValueError
         If the id is taken, or the kind is none of these.
+    TypeError
+        If ``draw``, ``smaller`` or the test cannot be called as above.
     """
     kind = kind or ("value" if draw is None else "function")
     if kind not in (*VALUES, *FUNCTIONS) or kind == "prediction":
@@ -92,13 +98,33 @@ def exercise(
         raise ValueError(f"exercise {id}: kind must be one of {kinds}, got {kind!r}.")
     if trials < 1 or not points >= 0:
         raise ValueError(f"exercise {id}: trials must be at least 1 and points at least 0.")
+    if draw is not None:
+        _check_call(id, "draw", draw, ("rng", "size"))
+    if smaller is not None:
+        _check_call(id, "smaller", smaller, ("instance",))
 
     def decorate(test: Test) -> Test:
+        _check_call(id, "the test", test, ("answer",) if draw is None else ("answer", "instance"))
         many = 1 if draw is None else trials
         _register(Exercise(id, kind, points, many, test, draw, smaller))
         return test
 
     return decorate
+
+
+def _check_call(id: str, what: str, function: Any, names: tuple[str, ...]) -> None:
+    """Refuse what cannot be called with these arguments, before a student meets it."""
+    wanted = f"exercise {id}: {what} must be a function of ({', '.join(names)})"
+    if not callable(function):
+        raise TypeError(f"{wanted}, got {function!r}.")
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # some functions written in C have none
+        return
+    try:
+        signature.bind(*names)
+    except TypeError as error:
+        raise TypeError(f"{wanted}, got one of {signature}.") from error
 
 
 def prediction(id: str) -> Callable[[Test], Test]:

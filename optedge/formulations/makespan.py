@@ -462,7 +462,7 @@ class MakespanProblem(Problem):
 
     def costs(self, codes: npt.ArrayLike) -> FloatArray:
         """Return the makespan of each row of ``codes`` (k, n_tasks); ``inf`` if infeasible."""
-        return moves.costs(self.data, np.ascontiguousarray(codes, dtype=np.int64))
+        return moves.costs(self.data, np.require(codes, np.int64, ["C", "W"]))
 
     def decode(self, code: npt.ArrayLike) -> IntArray:
         """Return the solution of a code: a copy, for they are the same here."""

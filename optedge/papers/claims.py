@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +27,11 @@ class Claim:
         ``"reproduces"``, ``"differs"`` or ``"cannot be checked"``.
     reason
         Why, where it differs or cannot be checked.
+
+    Raises
+    ------
+    ValueError
+        If the verdict is another word, or the reason is missing where there must be one.
     """
 
     claim: str
@@ -35,6 +40,16 @@ class Claim:
     ours: str
     verdict: Verdict
     reason: str = ""
+
+    def __post_init__(self) -> None:
+        words = get_args(Verdict)
+        if self.verdict not in words:
+            raise ValueError(
+                f"verdict of the claim {self.claim!r} must be one of {', '.join(words)}, "
+                f"got {self.verdict!r}."
+            )
+        if self.verdict != "reproduces" and not self.reason.strip():
+            raise ValueError(f"the claim {self.claim!r} {self.verdict}: its reason is missing.")
 
 
 class Part(NamedTuple):

@@ -250,7 +250,7 @@ def register(
     _check_options(options)
 
     def enter(function: F) -> F:
-        if function.__module__.partition(".")[0] != __name__.partition(".")[0]:
+        if (function.__module__ or "").partition(".")[0] != __name__.partition(".")[0]:
             _load_own()  # so that nobody takes a name before its owner
         _check_parameters(name, function, 2 if options is None else 3)
         known = _solvers.get(name)

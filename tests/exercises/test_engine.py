@@ -441,6 +441,23 @@ def test_an_id_is_taken_once(ect):
         oe.exercises.exercise("zz-8", trials=0)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"draw": lambda rng: 1}, r"draw must be a function of \(rng, size\), got one of \(rng\)"),
+        ({"draw": 5}, r"draw must be a function of \(rng, size\), got 5"),
+        ({"smaller": lambda: []}, r"smaller must be a function of \(instance\)"),
+        ({"draw": None}, r"the test must be a function of \(answer\), got one of \(answer, p\)"),
+    ],
+)
+def test_a_wrong_signature_is_refused_when_it_is_registered(wrong, sentence):
+    """Nobody has to call check to learn that draw, smaller or the test takes something else."""
+    with pytest.raises(TypeError, match=f"exercise zz-6: {sentence}"):
+        oe.exercises.exercise("zz-6", **{"draw": whole_makespan, **wrong})(lambda answer, p: "")
+    with pytest.raises(ValueError, match="no exercise 'zz-6'"):
+        check("zz-6", 1)
+
+
 def test_a_test_returns_a_sentence():
     """A test that returns something else is the author's error, and is raised."""
     oe.exercises.exercise("zz-7")(lambda answer: True)

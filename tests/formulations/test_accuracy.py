@@ -8,7 +8,8 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import assume, example, given, settings
+from conftest import examples
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from scipy.optimize import brentq, minimize_scalar
 
@@ -196,7 +197,7 @@ def bounded_optimum(curve: AccuracyCurve, demand: float) -> float:
     return min(found.fun, factor(low), factor(high))
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(curve=st.one_of(negative, zero, positive), share=shares)
 @example(curve=PAPER, share=0.0)
 def test_best_ratio_equals_bounded_minimisation(curve, share):
@@ -215,7 +216,7 @@ def test_best_ratio_equals_bounded_minimisation(curve, share):
     assert best.weighted == pytest.approx(bounded_optimum(curve, demand), rel=1e-6, abs=1e-13)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(curve=st.one_of(negative, zero, positive))
 @example(curve=PAPER)
 def test_stationary_ratio_is_the_root_of_the_derivative(curve):
@@ -366,7 +367,7 @@ def test_fit_of_noisy_points(noise, ranges):
         np.testing.assert_allclose(found, [low, high], rtol=0, atol=0.2 * (high - low))
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_fit_is_a_least_squares_optimum(seed):
     """No random curve nearby has a smaller squared error than the fitted one."""
@@ -443,7 +444,7 @@ def test_cone_program_agrees_on_the_examples(parameters):
 
 
 @pytest.mark.filterwarnings("ignore:Solution may be inaccurate")
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(curve=st.one_of(negative, zero, positive), share=shares)
 def test_cone_program_agrees_on_random_curves(curve, share):
     """The convex program and the closed form have the same minimiser (flat: hence 1e-4)."""

@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from conftest import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 import optedge as oe
@@ -261,7 +262,7 @@ def test_pickle_round_trip():
 
 
 @given(problems(tiers=3, max_layers=5))
-@settings(max_examples=30)
+@examples(30)
 def test_save_and_load(tmp_path_factory, problem):
     """A problem comes back from its file to the last digit, missing links included."""
     path = tmp_path_factory.mktemp("cut") / "p.json"
@@ -435,7 +436,7 @@ def test_violations(x, words):
 
 
 @given(st.sampled_from([2, 3, 4]).flatmap(lambda k: problems(tiers=k, max_layers=5)))
-@settings(max_examples=60)
+@examples(60)
 def test_objective_is_the_formula(problem):
     """Every plan is worth what loops over layers say; everything else is infeasible."""
     plans = set(all_plans(problem))
@@ -451,7 +452,7 @@ def test_objective_is_the_formula(problem):
 
 
 @given(st.sampled_from([2, 3]).flatmap(lambda k: problems(tiers=k, max_layers=6)))
-@settings(max_examples=60)
+@examples(60)
 def test_listed_plans_are_all_plans(problem):
     """Each plan is listed once, and valued as one by one, for both goals."""
     blocks = list(problem.solutions())
@@ -472,7 +473,7 @@ def test_plans_come_in_blocks():
 
 
 @given(st.sampled_from([2, 3]).flatmap(lambda k: problems(tiers=k, max_layers=6, infinite=False)))
-@settings(max_examples=40)
+@examples(40)
 def test_lanes_show_the_latency(problem):
     """The bars of a Gantt chart stand one after the other and end at the latency."""
     for x in all_plans(problem)[:10]:
@@ -484,7 +485,7 @@ def test_lanes_show_the_latency(problem):
 
 
 @given(problems(max_layers=6), st.randoms(use_true_random=False))
-@settings(max_examples=40)
+@examples(40)
 def test_another_numbering_is_the_same_problem(problem, random):
     """Numbered in another topological order, the plans and their values are permuted."""
     n = problem.n_layers
@@ -606,7 +607,7 @@ def solved_model(problem):
         )
     )
 )
-@settings(max_examples=30)
+@examples(30)
 def test_a_plan_fits_into_the_model(problem):
     """Written into the variables a plan keeps its value, breaks no row, and comes back."""
     import pyomo.environ as pyo
@@ -696,7 +697,7 @@ def certified(draw, kind):
 
 
 @given(certified("flow"))
-@settings(max_examples=150)
+@examples(150)
 def test_no_multipliers_prove_too_much(pair):
     """Whatever stands in a certificate, it proves no more than the optimum, exactly."""
     problem, certificate = pair
@@ -704,7 +705,7 @@ def test_no_multipliers_prove_too_much(pair):
 
 
 @given(certified("stages"))
-@settings(max_examples=100)
+@examples(100)
 def test_no_multipliers_prove_too_much_of_the_throughput(pair):
     """The same of the slowest stage, whatever the weights."""
     problem, certificate = pair
@@ -712,7 +713,7 @@ def test_no_multipliers_prove_too_much_of_the_throughput(pair):
 
 
 @given(problems(tiers=2, max_layers=6), st.integers(0, 10**6), st.floats(0.0, 3.0))
-@settings(max_examples=80)
+@examples(80)
 def test_a_disturbed_flow_proves_no_more(problem, seed, size):
     """Multipliers near the best ones are the likeliest to prove too much: they do not."""
     rng = np.random.default_rng(seed)
@@ -823,7 +824,7 @@ def test_a_large_number_instead_of_inf(long):
     ),
     st.integers(0, 10**6),
 )
-@settings(max_examples=60)
+@examples(60)
 def test_every_code_is_a_plan(problem, seed):
     """Any wishes give a plan that sends nothing back, of exactly the cost that is told."""
     rng = np.random.default_rng(seed)

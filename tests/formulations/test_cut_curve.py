@@ -5,7 +5,8 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from conftest import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 import optedge as oe
@@ -68,7 +69,7 @@ def lines(graph, platform):
 
 
 @given(networks_and_lines())
-@settings(max_examples=60)
+@examples(60)
 def test_the_curve_is_the_envelope(pair):
     """At every bandwidth the curve is the least of all lines c + b / B, for two and three tiers."""
     graph, platform = pair
@@ -83,7 +84,7 @@ def test_the_curve_is_the_envelope(pair):
 
 
 @given(networks_and_lines())
-@settings(max_examples=60)
+@examples(60)
 def test_pieces_are_in_order(pair):
     """From low to high bandwidth plans send more and take less besides; switches lie between."""
     curve = oe.CutProblem.bandwidth_curve(*pair, LOW, HIGH)

@@ -13,6 +13,7 @@ from conftest import (
     brute_force,
     counterexample_c1,
     counterexample_c2,
+    examples,
     lp_oracle,
     plain_loads,
     plain_makespan,
@@ -20,7 +21,7 @@ from conftest import (
     random_problem,
     usable,
 )
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import optedge as oe
@@ -417,7 +418,7 @@ def test_pruned_copy():
 
 
 @given(problems())
-@settings(max_examples=60)
+@examples(60)
 def test_costs_of_all_codes(problem):
     """Codes are solutions: the compiled costs are the objective, inf where infeasible."""
     plans = np.array(list(all_plans(problem)))[:300]
@@ -436,7 +437,7 @@ def test_choices():
 
 
 @given(problems(max_tasks=4))
-@settings(max_examples=60)
+@examples(60)
 def test_partial_is_the_completion_time(problem):
     """partial(x, i) is when task i is done on each server, behind the tasks placed before it."""
     n, m = problem.times.shape

@@ -15,6 +15,7 @@ from conftest import (
     counterexample_c2,
     deadline_oracle,
     exact_dual,
+    examples,
     lp_oracle,
     mask,
     plain_makespan,
@@ -22,7 +23,7 @@ from conftest import (
     random_problem,
     usable,
 )
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -89,7 +90,7 @@ def test_memory_can_raise_the_deadline():
 @given(problems())
 @example(random_problem(0, 6, 3))
 @example(random_problem(1, 7, 2, missing=0.4, integer=True))
-@settings(max_examples=200)
+@examples(200)
 def test_chain(problem):
     """Prices <= W_LP <= W_pmtn <= T* <= optimum, W_LP <= pruned <= T*, and T* >= any least end."""
     b = problem.bounds()
@@ -103,7 +104,7 @@ def test_chain(problem):
 
 
 @given(problems())
-@settings(max_examples=150)
+@examples(150)
 def test_bounds_against_linprog(problem):
     """W_LP, the preemptive bound and T* are what scipy's linear programs say, inf included."""
     b = problem.bounds()
@@ -126,7 +127,7 @@ def related_servers(draw, *, restricted):
 
 
 @given(related_servers(restricted=True))
-@settings(max_examples=150)
+@examples(150)
 def test_lp_by_server_sets(instance):
     """Section 7: W_LP = max over sets S of (work confined to S) / (speed of S)."""
     work, speeds, eligible = instance
@@ -141,7 +142,7 @@ def test_lp_by_server_sets(instance):
 
 
 @given(related_servers(restricted=False))
-@settings(max_examples=100)
+@examples(100)
 def test_related_servers_in_closed_form(instance):
     """Every task everywhere: W_LP is work over speed, W_pmtn the formula of Horvath, Lam, Sethi.
 
@@ -159,7 +160,7 @@ def test_related_servers_in_closed_form(instance):
 
 
 @given(related_servers(restricted=False), st.data())
-@settings(max_examples=60)
+@examples(60)
 def test_ready_times_as_water_filling(instance, data):
     """cloud_edge 4.3: least C with sum of speed (C - ready)^+ >= work, and at least every ready."""
     work, speeds, _ = instance
@@ -174,7 +175,7 @@ def test_ready_times_as_water_filling(instance, data):
 
 
 @given(problems())
-@settings(max_examples=100)
+@examples(100)
 def test_number_of_linear_programs(problem):
     """T* takes about log2 of the number of distinct ends: bisection, not a scan."""
     info = problem.bound("T*").info
@@ -191,7 +192,7 @@ def test_number_of_linear_programs_of_a_larger_instance():
 
 
 @given(problems(max_tasks=8, memory=False))
-@settings(max_examples=100)
+@examples(100)
 def test_solve_lp_gives_a_vertex(problem):
     """Rows of shares sum to 1, at most n_servers - 1 tasks are split, loads are within C."""
     for lp in (solve_lp(problem), cached_deadline(problem).lp):
@@ -205,7 +206,7 @@ def test_solve_lp_gives_a_vertex(problem):
 
 
 @given(problems(memory=False))
-@settings(max_examples=60)
+@examples(60)
 def test_multipliers_satisfy_the_optimality_conditions(problem):
     """Section 3.2: a weighted server is tight; a share lies where the weighted time is least."""
     assume(lp_oracle(problem) > 0.01)
@@ -222,7 +223,7 @@ def test_multipliers_satisfy_the_optimality_conditions(problem):
 
 
 @given(problems(memory=False))
-@settings(max_examples=60)
+@examples(60)
 def test_the_vertex_at_the_deadline_is_feasible_there(problem):
     """What the roundings start from uses only pairs that end by T* and loads of at most T*."""
     found = cached_deadline(problem)
@@ -238,7 +239,7 @@ def test_the_vertex_at_the_deadline_is_feasible_there(problem):
 @given(problems())
 @example(random_problem(2, 40, 6, missing=0.3, ready=True))
 @example(random_problem(3, 40, 6, memory=1.2))
-@settings(max_examples=150)
+@examples(150)
 def test_certificates_prove_their_value(problem):
     """The value is recomputed to the bit, and in rational numbers it is never too large."""
     for name in NAMES:
@@ -256,7 +257,7 @@ def test_certificates_prove_their_value(problem):
 
 
 @given(problems(), st.data())
-@settings(max_examples=200)
+@examples(200)
 def test_any_multipliers_bound_the_optimum(problem, data):
     """Weak duality: whatever non-negative multipliers one writes down, nothing false is proved."""
     n, m = problem.times.shape
@@ -279,7 +280,7 @@ def test_any_multipliers_bound_the_optimum(problem, data):
 
 
 @given(problems(), st.data())
-@settings(max_examples=150)
+@examples(150)
 def test_prices_of_memory_never_refute_a_feasible_instance(problem, data):
     """No prices prove that there is no solution where there is one."""
     assume(problem.memory is not None and brute_force(problem) < INF)
@@ -367,7 +368,7 @@ def test_memory_that_just_suffices_is_not_refuted():
 
 
 @given(problems(), st.sampled_from([1e-6, 1e-3, 3.7, 1e6]))
-@settings(max_examples=60)
+@examples(60)
 def test_bounds_scale_with_the_times(problem, factor):
     """In another unit of time every bound is the same time."""
     scaled = problem.replace(times=factor * problem.times, ready=factor * problem.ready)
@@ -377,7 +378,7 @@ def test_bounds_scale_with_the_times(problem, factor):
 
 
 @given(problems(), st.randoms(use_true_random=False))
-@settings(max_examples=60)
+@examples(60)
 def test_bounds_do_not_depend_on_the_order(problem, random):
     """Tasks and servers in another order have the same bounds."""
     n, m = problem.times.shape

@@ -14,7 +14,8 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from conftest import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from test_simulation import (
     CLOSE,
@@ -773,7 +774,7 @@ def test_enumeration_proves_nothing():
 
 
 @given(st.integers(0, 10**6))
-@settings(max_examples=15)
+@examples(15)
 def test_enumeration_is_the_best_code(seed):
     """On tiny instances of any order it returns the least value of all codes, by the oracle."""
     p = random_problem(seed, "whole", max_tasks=2, max_layers=2)
@@ -813,7 +814,7 @@ def test_random_on_graphs():
 
 
 @given(st.integers(0, 10**6), st.sampled_from(list(NUMBERS)))
-@settings(max_examples=30)
+@examples(30)
 def test_save_and_load(tmp_path_factory, seed, kind):
     """A problem comes back from its file to the last digit, infinite entries included."""
     path = tmp_path_factory.mktemp("offloading") / "p.json"

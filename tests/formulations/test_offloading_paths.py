@@ -8,8 +8,8 @@ import math
 
 import numpy as np
 import pytest
-from conftest import seeds
-from hypothesis import given, settings
+from conftest import examples, seeds
+from hypothesis import given
 from hypothesis import strategies as st
 
 import optedge as oe
@@ -247,7 +247,7 @@ def test_too_many_shared_layers_give_a_bound_only(monkeypatch):
 # -------------------------------------------------------------------- the certificate
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.integers(0, 30), st.booleans(), st.data())
 def test_any_table_proves_at_most_the_optimum(seed, graph, data):
     """Clipped potentials are feasible: no array claims more than the least flow times."""

@@ -12,6 +12,7 @@ from conftest import INF, seeds
 
 import optedge as oe
 from optedge import networks
+from optedge.formulations.pipeline import PipelinePlan
 from optedge.formulations.pipeline.construction import network_cuts
 from optedge.formulations.pipeline.policies import RULES, queueing
 from optedge.papers import task_migration
@@ -279,7 +280,7 @@ def test_levels_reach_every_order_of_few_tasks():
     p = example("Bm", 2)
     orders = set(itertools.permutations([0, 0, 1, 1]))
     cuts = itertools.product(range(4), repeat=4)
-    plans = [oe.PipelinePlan(*plan) for plan in itertools.product(cuts, orders)]
+    plans = [PipelinePlan(*plan) for plan in itertools.product(cuts, orders)]
     codes = np.array([p.encode(x) for x in plans])
     for x, code in zip(plans, codes, strict=True):
         np.testing.assert_array_equal(p.decode(code).order, x.order)
@@ -289,7 +290,7 @@ def test_levels_reach_every_order_of_few_tasks():
 def test_levels_do_not_reach_every_order():
     """Why enumerating codes proves nothing: this order needs levels between those of the grid."""
     p = oe.PipelineProblem([[0] * 3] * 3, CHAIN_B, capacity=1)
-    x = oe.PipelinePlan([3, 0, 0, 0, 0, 2, 0, 2, 3], [0, 2, 1, 0, 1, 2, 1, 0, 2])
+    x = PipelinePlan([3, 0, 0, 0, 0, 2, 0, 2, 3], [0, 2, 1, 0, 1, 2, 1, 0, 2])
     near = p.decode(p.encode(x))
     assert p.violations(near) == []
     assert near.order.tolist() != x.order.tolist()

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from conftest import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from optedge import networks
@@ -411,7 +412,7 @@ def test_compiled_is_plain(kind, block):
 
 
 @given(st.integers(0, 10**6), st.sampled_from(list(NUMBERS)), st.data())
-@settings(max_examples=60)
+@examples(60)
 def test_compiled_is_plain_on_drawn_plans(seed, kind, data):
     """Small instances and plans that are shrunk when they fail."""
     p = random_problem(seed, kind, max_tasks=3, max_layers=3)

@@ -5,8 +5,8 @@ import math
 
 import numpy as np
 import pytest
-from conftest import INF
-from hypothesis import assume, example, given, settings
+from conftest import INF, examples
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 import optedge as oe
@@ -263,7 +263,7 @@ def test_a_large_gap():
 
 
 @given(splits())
-@settings(max_examples=150)
+@examples(150)
 def test_models_agree_with_enumeration(problem):
     """AGG and DIS as MILPs and the relaxation of DIS give what plain loops find, or nothing."""
     best = oracle(problem)
@@ -279,7 +279,7 @@ def test_models_agree_with_enumeration(problem):
 
 @given(splits())
 @example(SplitProblem([0.0], [[INF]], [INF]))
-@settings(max_examples=150)
+@examples(150)
 def test_relaxation_is_the_least_dual(problem):
     """The relaxation of AGG is the least theta, and no less than the optimum."""
     best, least = oracle(problem), problem.minimise_dual()
@@ -297,7 +297,7 @@ def test_relaxation_is_the_least_dual(problem):
 
 
 @given(splits(), st.floats(0.01, 100))
-@settings(max_examples=150)
+@examples(150)
 def test_any_prices_prove_a_bound(problem, factor):
     """Theta is convex and bounds every feasible value; no certificate exceeds the optimum."""
     best = oracle(problem)
@@ -323,7 +323,7 @@ def test_any_prices_prove_a_bound(problem, factor):
 
 
 @given(splits(feasible=True))
-@settings(max_examples=60)
+@examples(60)
 def test_kkt_conditions_hold(problem):
     """Residuals are tiny, the support earns most, and there are few fractions."""
     best, least = oracle(problem), problem.minimise_dual()

@@ -7,7 +7,8 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from conftest import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from optedge import networks
@@ -118,7 +119,7 @@ def test_unstable_positions_are_infeasible():
     assert not table.stable[3] and math.isinf(table.latency[3])
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(
     flops=st.lists(st.floats(0.01, 100), min_size=1, max_size=6),
     arrivals=st.tuples(st.floats(0, 1), st.floats(0, 1)),

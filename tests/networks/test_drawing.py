@@ -7,7 +7,8 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from conftest import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.patches import FancyArrowPatch
 
@@ -57,7 +58,7 @@ def test_layout_by_hand():
 
 
 @given(st.integers(0, 10**6), st.integers(1, 12))
-@settings(max_examples=50)
+@examples(50)
 def test_no_two_layers_in_one_place(seed, n):
     """Every edge goes to the right, and no layer hides another."""
     rng = np.random.default_rng(seed)

@@ -5,7 +5,8 @@ import itertools
 import networkx as nx
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from conftest import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from optedge import networks
@@ -150,14 +151,14 @@ def test_work_in_cycles():
 
 
 @given(successors())
-@settings(max_examples=300)
+@examples(300)
 def test_cut_vertices_are_dominators(rows):
     """A layer is a cut vertex exactly if it is on every path from the input to the end."""
     assert dag.cut_vertices(rows) == dominators(rows)
 
 
 @given(successors(max_layers=7))
-@settings(max_examples=60)
+@examples(60)
 def test_cut_vertices_by_all_paths(rows):
     """The same by listing the paths."""
     g = as_networkx(rows)
@@ -184,7 +185,7 @@ def test_cut_vertices_by_hand(rows, cuts):
 
 
 @given(successors(max_layers=7), st.integers(1, 3))
-@settings(max_examples=60)
+@examples(60)
 def test_monotone_assignments(rows, values):
     """Every assignment that never falls along an edge comes once; nothing else does."""
     listed = [tuple(x) for x in dag.monotone_assignments(rows, values)]
@@ -199,7 +200,7 @@ def test_monotone_assignments(rows, values):
 
 
 @given(successors(), st.randoms(use_true_random=False))
-@settings(max_examples=60)
+@examples(60)
 def test_sorted_order(rows, random):
     """Any numbering is brought into a topological order, small numbers first where it is open."""
     names = list(range(len(rows)))
@@ -276,7 +277,7 @@ def test_merged_refuses_an_empty_group():
 
 
 @given(successors())
-@settings(max_examples=100)
+@examples(100)
 def test_contracted_is_a_chain(rows):
     """Between cut vertices lies one module; nothing is lost, and clean cuts send the same."""
     g = graph(rows)

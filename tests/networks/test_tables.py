@@ -6,7 +6,8 @@ import os
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from conftest import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 import optedge as oe
@@ -227,7 +228,7 @@ def test_commas_between_successors(read):
 
 
 @given(graphs())
-@settings(max_examples=80)
+@examples(80)
 def test_csv_round_trip(tmp_path_factory, graph):
     """Written and read, a network is the same to the last digit."""
     path = tmp_path_factory.mktemp("csv") / "g.csv"
@@ -238,7 +239,7 @@ def test_csv_round_trip(tmp_path_factory, graph):
 
 
 @given(graphs())
-@settings(max_examples=80)
+@examples(80)
 def test_json_round_trip(graph):
     """In JSON name and clock are kept too."""
     back = decode_json(encode_json(graph))

@@ -10,7 +10,8 @@ import math
 import networkx as nx
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from conftest import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 import optedge as oe
@@ -435,7 +436,7 @@ def test_blocks_are_for_two_tiers():
 
 
 @given(st.integers(0, 10**6), st.sampled_from(["whole", "real", "no links"]))
-@settings(max_examples=60)
+@examples(60)
 def test_neurosurgeon_cuts_at_cut_vertices(seed, kind):
     """It finds the best plan whose cut is at a layer that every path meets, and claims no more."""
     p = random_problem(seed, 2 + seed % 7, kind=kind)

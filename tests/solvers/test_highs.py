@@ -7,18 +7,19 @@ from conftest import (
     WORKED,
     brute_force,
     counterexample_c1,
+    examples,
     lp_oracle,
     problems,
     random_problem,
 )
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import optedge as oe
 
 
 @given(problems(), st.sampled_from(["assignment", "pruned"]))
-@settings(max_examples=120)
+@examples(120)
 def test_the_optimum_of_tiny_instances(problem, kind):
     """Both integer models end with the optimum, proved by search, or with infeasibility proved."""
     best = brute_force(problem)
@@ -65,7 +66,7 @@ def test_memory_that_is_short_by_less_than_the_tolerance():
 
 
 @given(problems())
-@settings(max_examples=60)
+@examples(60)
 def test_linear_kinds_give_certified_bounds(problem):
     """The relaxation and its dual prove W_LP by the weights of the servers; shares are no plan."""
     expected = lp_oracle(problem)

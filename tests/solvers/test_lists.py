@@ -8,12 +8,13 @@ from conftest import (
     INF,
     WORKED,
     brute_force,
+    examples,
     no_exchange_helps,
     problems,
     random_problem,
     usable,
 )
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import optedge as oe
@@ -39,7 +40,7 @@ def earliest_completion(problem, order):
 
 
 @given(problems(max_tasks=7))
-@settings(max_examples=150)
+@examples(150)
 def test_list_rules_against_a_plain_loop(problem):
     """List rules go by size (lpt) or in the order of the data, to the earliest completion."""
     sizes = np.where(usable(problem), problem.times, INF).min(axis=1)
@@ -61,7 +62,7 @@ def test_size_is_the_work_and_not_the_longest_time():
 
 
 @given(st.integers(1, 7), st.integers(1, 3), st.integers(0, 10**6))
-@settings(max_examples=100)
+@examples(100)
 def test_guarantees_of_the_list_rule(n, m, seed):
     """Section 4.6: 4/3 - 1/(3m) on equal servers, 2m/(m+1) on related ones; greedy at most m."""
     rng = np.random.default_rng(seed)
@@ -86,7 +87,7 @@ def test_a_list_rule_that_memory_stops():
 
 
 @given(problems(max_tasks=7, memory=False))
-@settings(max_examples=150)
+@examples(150)
 def test_multiphase_ends_where_nothing_helps(problem):
     """No transfer from and no swap with a busiest server shortens both servers."""
     r = oe.solve(problem, "multiphase", bound=False)

@@ -10,11 +10,12 @@ from conftest import (
     counterexample_c1,
     counterexample_c2,
     deadline_oracle,
+    examples,
     lp_oracle,
     problems,
     random_problem,
 )
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import optedge as oe
@@ -67,7 +68,7 @@ def test_one_task_on_equal_servers(m):
 
 
 @given(problems(max_tasks=6, memory=False))
-@settings(max_examples=200)
+@examples(200)
 def test_guarantees(problem):
     """All factors hold: 2 T*, W_LP + optimum, and d W_LP for the largest of d shares."""
     best, deadline, linear = brute_force(problem), deadline_oracle(problem), lp_oracle(problem)
@@ -86,7 +87,7 @@ def test_guarantees(problem):
 
 
 @given(problems(max_tasks=8, memory=False))
-@settings(max_examples=100)
+@examples(100)
 def test_split_tasks(problem):
     """A vertex splits at most n_servers - 1 tasks."""
     for name in ("lp-rounding", "potts"):
@@ -126,7 +127,7 @@ def test_linear_programs_done_before_count_as_runtime():
 
 
 @given(problems(max_tasks=7, memory=False))
-@settings(max_examples=100)
+@examples(100)
 def test_matching_sends_split_tasks_to_different_servers(problem):
     """Whole tasks stay; each split task goes to a server where it has a share, one a server."""
     shares = solve_lp(problem).shares
@@ -143,7 +144,7 @@ def test_matching_refuses_what_is_no_vertex():
 
 
 @given(st.integers(1, 7), st.integers(1, 4), st.integers(0, 10**6))
-@settings(max_examples=150)
+@examples(150)
 def test_slots_take_any_shares(n, m, seed):
     """From any fractional schedule a load grows by at most its longest task with a share there."""
     rng = np.random.default_rng(seed)

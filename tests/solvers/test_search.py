@@ -8,11 +8,12 @@ from conftest import (
     INF,
     WORKED,
     brute_force,
+    examples,
     no_exchange_helps,
     problems,
     random_problem,
 )
-from hypothesis import given, settings
+from hypothesis import given
 
 import optedge as oe
 from optedge.solvers.annealing import AnnealingOptions
@@ -31,7 +32,7 @@ def test_worked_examples_are_solved(solver, name):
 
 
 @given(problems(memory=False))
-@settings(max_examples=80)
+@examples(80)
 def test_searches_find_the_optimum_of_tiny_instances(problem):
     """With 4000 evaluations for at most 1024 codes both searches end at the optimum, or nearly."""
     best = brute_force(problem)
@@ -52,7 +53,7 @@ def test_annealing_returns_what_it_saw_feasible():
 
 
 @given(problems(max_tasks=8))
-@settings(max_examples=100)
+@examples(100)
 def test_one_descent_ends_in_a_local_optimum(problem):
     """After one finished descent no shift or swap with a busiest server helps."""
     r = oe.solve(problem, "local-search", descents=1, bound=False)
@@ -205,7 +206,7 @@ def test_draw_option(missing):
 
 
 @given(problems())
-@settings(max_examples=100)
+@examples(100)
 def test_enumeration_is_complete(problem):
     """The optimum, proved, after exactly as many evaluations as there are codes; or none."""
     best = brute_force(problem)

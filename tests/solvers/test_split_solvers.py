@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from conftest import INF
-from hypothesis import given, settings
+from conftest import INF, examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 import optedge as oe
@@ -29,7 +29,7 @@ EXACT = ("enumeration", "highs", "tmoa")
 
 
 @given(st.integers(0, 10_000), st.integers(1, 40), st.integers(1, 3), st.booleans())
-@settings(max_examples=40)
+@examples(40)
 def test_exact_methods_agree(seed, n, m, whole):
     """TMOA, enumeration and both MILPs find one optimum, or prove that there is none."""
     p = random_split(seed, n, m, whole=whole)
@@ -45,7 +45,7 @@ def test_exact_methods_agree(seed, n, m, whole):
 
 
 @given(st.integers(0, 10_000), st.integers(1, 40), st.integers(1, 3), st.booleans())
-@settings(max_examples=60)
+@examples(60)
 def test_lagrangian_reaches_the_relaxation(seed, n, m, whole):
     """Cutting planes end at the least theta with a certificate, never above the optimum."""
     p = random_split(seed, n, m, whole=whole)

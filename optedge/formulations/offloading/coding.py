@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def costs(problem: OffloadingProblem, codes: npt.ArrayLike) -> FloatArray:
     """Return the objective of each row of ``codes`` (k, n_subtasks), if they name servers."""
-    rows = np.ascontiguousarray(codes, dtype=np.int64)
+    rows = np.require(codes, np.int64, ["C", "W"])  # one compiled form, writeable or not
     if rows.ndim != 2 or rows.shape[1] != problem.n_subtasks:
         raise ValueError(f"codes must have shape (k, {problem.n_subtasks}), got {rows.shape}.")
     # Read without a sign, numbers below 0 are large: one pass over the codes for both ends.

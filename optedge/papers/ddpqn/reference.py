@@ -198,6 +198,7 @@ def judge_discount(runs: Runs) -> Part:
             f"none; an independent script: {expected} of {count}",
             f"{missed[DISCOUNT]} of {count}",
             verdict(missed[DISCOUNT] == expected),
+            "" if missed[DISCOUNT] == expected else "the script finds another number of them",
         ),
         Claim(
             "instances in which discount 0.99 misses the optimum",
@@ -205,6 +206,7 @@ def judge_discount(runs: Runs) -> Part:
             f"none; an independent script: 0 of {count}",
             f"{missed[0.99]} of {count}",
             verdict(missed[0.99] == 0),
+            "" if missed[0.99] == 0 else "the script finds none",
         ),
         _lands(runs),
     ]

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 def starts(problem: OffloadingProblem, servers: IntArray) -> FloatArray:
     """Return the start of each layer in seconds, ``(n_subtasks,)``; servers must be connected."""
     work = workspace(problem.data)
-    simulate(problem.data, np.ascontiguousarray(servers, dtype=np.int64), work)
+    simulate(problem.data, np.require(servers, np.int64, ["C", "W"]), work)
     return work.begins
 
 
