@@ -81,7 +81,7 @@ def _waiting_coordination(data: SimulationData, servers: IntArray, begins: Float
     energy, cost = w.run_energy.copy(), w.run_cost.copy()
     for i in range(data.first.size):
         v = data.first[i]
-        for s in range(cost.shape[1]):  # compiled in a third of the time of two rows at once
+        for s in range(cost.shape[1]):  # copying rows would compile numba's error texts too
             energy[v, s], cost[v, s] = w.entry_energy[i, s], w.entry_cost[i, s]
     for v in range(servers.size):
         a = servers[v]
