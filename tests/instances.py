@@ -161,17 +161,6 @@ def random_split(seed, positions, limits):
     return oe.SplitProblem(range(positions), usage, np.quantile(usage, 0.6, axis=1))
 
 
-def random_pipeline(seed, devices, tasks, cuts, **fields):
-    """Draw arrivals and a chain: later cuts take longer on the device, less in the cloud."""
-    rng = np.random.default_rng([seed, devices])
-    chain = np.zeros((cuts, 3))
-    chain[:, 0] = np.cumsum(rng.uniform(0, 2, cuts)) - 0.2
-    chain[:-1, 1] = rng.uniform(0, 4, cuts - 1)
-    chain[:-1, 2] = np.cumsum(rng.uniform(0, 1, cuts - 1))[::-1]
-    arrivals = np.sort(rng.uniform(0, 2 * tasks, (devices, tasks)).round(1), axis=1)
-    return oe.PipelineProblem(arrivals.clip(0).tolist(), chain.round(1).clip(0), **fields)
-
-
 #: Chain B of section 7 of the specification.
 CHAIN_B = [[0, 1, 5], [1, 2, 3], [4, 1, 2], [8, 0, 0]]
 LADDER = [[k + 1, k + 2] if k % 3 == 0 else [k + 1] for k in range(38)] + [[39], []]
@@ -205,7 +194,7 @@ PAIRS = {
     ),
     oe.PipelineProblem: Pair(
         oe.PipelineProblem([[0, 1], [0]], CHAIN_B, capacity=1),
-        random_pipeline(1, 4, 6, 5, capacity=4),
+        oe.PipelineProblem([[0, 0, 1, 1], [0, 1, 1, 2]], CHAIN_B, capacity=2),
     ),
     Depots: Pair(random_depots(1, 5, 3), random_depots(2, 30, 6)),
 }
