@@ -8,7 +8,8 @@ Three things stand here, and none of them imports numba before a kernel is calle
   noticed wherever it stands.
 * :func:`start`, :func:`price`, :func:`apply`, :func:`guide` and :func:`descend` are what a
   metaheuristic asks of a problem about moves. They have no body: a problem gives one for the type
-  of its data with :func:`overload`, and a kernel that calls them is compiled for that type.
+  of its data with :func:`overload`, and a kernel that calls them is compiled for that type. With
+  :class:`Plain` data, costs in NumPy, the same kernels run uncompiled.
 * :func:`compile_seconds` and :func:`cache_misses` tell what compilation cost in this process.
 """
 

@@ -36,7 +36,7 @@ class Problem:
     * ``choices``: all metaheuristics and ``enumeration``. A solution is then an integer array, one
       option a decision, unless ``decode`` and ``encode`` say otherwise, and ``costs`` prices many
       codes at once, quicker than one by one; ``partial``, ``start_code`` and ``heuristic`` guide;
-      ``data`` with kernels (:mod:`optedge.kernels`) makes searches a thousand times quicker;
+      ``data`` with compiled kernels (:mod:`optedge.kernels`) makes searches much quicker;
     * ``bound_names``, ``compute_bound`` and ``certify``: bounds of its own;
     * ``lanes`` and ``metrics``: charts and columns of tables.
     """
@@ -106,7 +106,7 @@ class Problem:
 
     def objective(self, x: Any) -> float:
         """Return the exact value of solution ``x``; ``inf`` if it is infeasible."""
-        raise NotImplementedError
+        raise NotImplementedError  # never reached: a class without one is refused when made
 
     def violations(self, x: Any) -> list[str]:
         """Return a sentence for each rule that ``x`` breaks; empty if it is feasible."""
@@ -124,15 +124,15 @@ class Problem:
 
     def model(self, kind: str | None = None, *, relax: bool = False) -> Any:
         """Return the explicit model as a ``pyomo.environ.ConcreteModel``."""
-        raise NotImplementedError
+        raise ValueError(f"{type(self).__name__} has no explicit model.")
 
     def extract(self, model: Any) -> Any:
         """Return the solution that stands in the variables of a solved ``model``."""
-        raise NotImplementedError
+        raise ValueError(f"{type(self).__name__} has no explicit model.")
 
     def fill(self, model: Any, x: Any) -> None:
         """Write solution ``x`` into the variables of ``model`` (as a start of the search)."""
-        raise NotImplementedError
+        raise ValueError(f"{type(self).__name__} has no explicit model.")
 
     def check_kind(self, kind: str | None) -> str:
         """Return ``kind``, or the default kind for None; ValueError for an unknown one."""
