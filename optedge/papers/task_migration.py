@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from optedge import networks
 from optedge.formulations.cut import BandwidthCurve, CutProblem, bandwidth_curve
+from optedge.formulations.pipeline import PipelineProblem
 from optedge.networks.tables import csv_rows
 from optedge.papers.claims import Claim, Part, gather, verdict
 from optedge.platforms import Platform, Server, mbit
@@ -91,6 +92,44 @@ def instance(network: str = "googlenet", uplink: str | float = "4G", **fields: A
     label = uplink if isinstance(uplink, str) else f"{uplink / 1e6:g} Mbit/s"
     fields = {"name": f"{network}, {label}", **fields}
     return CutProblem.from_network(networks.load(network), where, **fields)
+
+
+def pipeline(
+    network: str = "alexnet",
+    uplink: str | float = "4G",
+    *,
+    devices: int = 5,
+    frames: int = FRAMES,
+    rate: float = 10.0,
+    **fields: Any,
+) -> PipelineProblem:
+    """Return the frames of equal devices, whose inferences share the cloud.
+
+    Parameters
+    ----------
+    network
+        One of ``NETWORKS``.
+    uplink
+        As in :func:`platform`.
+    devices, frames
+        Number of devices, and of frames of each.
+    rate
+        Frames that arrive each second on each device, the first at 0; the paper films at 5 to 15.
+    **fields
+        Other fields of :class:`PipelineProblem`, such as ``service`` or ``capacity``.
+
+    Raises
+    ------
+    ValueError
+        If the network or uplink is unknown, or the rate is not above 0.
+    """
+    if not rate > 0:
+        raise ValueError(f"rate must be above 0, got {rate!r}.")
+    label = uplink if isinstance(uplink, str) else f"{uplink / 1e6:g} Mbit/s"
+    fields = {"name": f"{network}, {label}, {devices} x {frames}", **fields}
+    arrivals = [[k / rate for k in range(frames)]] * devices
+    where = platform(network, uplink)
+    return PipelineProblem.from_network(networks.load(network), where, arrivals, **fields)
 
 
 def curve(network: str, low: float = mbit(0.05), high: float = mbit(100.0)) -> BandwidthCurve:
