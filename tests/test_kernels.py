@@ -395,6 +395,7 @@ REASSIGN = """
 """
 
 
+@pytest.mark.slow
 def test_an_edited_callee_is_compiled_anew(tmp_path):
     """A second process compiles nothing; after an edit in another file its callers change, too."""
     package = tmp_path / "optedge"
@@ -454,6 +455,7 @@ OWN_DESCENT = """
 """
 
 
+@pytest.mark.slow
 def test_an_edited_problem_of_the_users_own_is_compiled_anew(tmp_path):
     """A student's change in a file of her own shows in the package's cached searches."""
     cache, own = tmp_path / "cache", tmp_path / "own.py"
