@@ -57,6 +57,8 @@ def random_pipeline(rng, tasks=(1, 7), devices=(1, 4), cuts=(2, 5), **fields):
     chains = rng.integers(0, 7, shape).astype(float) if whole else rng.uniform(0, 5, shape)
     chains[:, -1, 1:] = 0
     chains[:, -1, 0] += rng.integers(0, 6, n_types)
+    chains[:, :, 0] = np.sort(chains[:, :, 0], axis=1)
+    chains[:, :, 2] = -np.sort(-chains[:, :, 2], axis=1)
     if n_cuts > 2 and rng.random() < 0.2:
         chains[0, 1, 0] = math.inf
     owner = rng.integers(0, n_devices, n)

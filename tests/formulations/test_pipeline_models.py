@@ -141,7 +141,7 @@ def test_model_sizes_are_near():
 
 def test_cuts_that_another_dominates():
     """A cut that is nowhere better is replaced; where tasks overtake all are kept."""
-    chain = [[0, 6, 4], [0, 6, 5], [1, 6, 5], [3, 1, 1], [3, 1, 1], [9, 1, 0], [9, 0, 0]]
+    chain = [[0, 6, 5], [0, 7, 5], [1, 6, 5], [3, 1, 1], [3, 1, 1], [9, 1, 0], [9, 0, 0]]
     problem = PipelineProblem([[0]], chain)
     assert windows.replacements(problem).tolist() == [[0, 0, 0, 3, 3, 6, 6]]
     assert windows.make(problem).options == [[0, 3, 6]]

@@ -63,6 +63,8 @@ def drawn(rng, **fields):
     cuts = rng.integers(2, 6)
     chains = rng.integers(0, 7, (rng.integers(1, 3), cuts, 3)).astype(float)
     chains[:, -1, 1:] = 0
+    chains[:, :, 0] = np.sort(chains[:, :, 0], axis=1)
+    chains[:, :, 2] = -np.sort(-chains[:, :, 2], axis=1)
     rows = [np.sort(rng.integers(0, 9, rng.integers(1, 5))).tolist() for _ in range(3)]
     variant = {
         "types": [rng.integers(0, len(chains), len(row)).tolist() for row in rows],

@@ -25,6 +25,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeVar
 
@@ -106,7 +107,8 @@ class PipelineProblem(Problem):
     chains
         Seconds on the device, on the link and in the cloud of each cut, shape ``(n_cuts, 3)``, or
         ``(n_types, n_cuts, 3)`` for tasks of several types. Cut 0 is cloud-only, the last one
-        edge-only, whose last two entries are 0. ``inf`` on the device where a type has no such cut.
+        edge-only, whose last two entries are 0. From cut to cut the seconds on the device do not
+        fall and those in the cloud do not rise. A cut with an infinite entry is not used.
     capacity
         Slots of the cloud: tasks in transit, waiting and in service; ``inf`` for no limit.
     types
@@ -129,7 +131,8 @@ class PipelineProblem(Problem):
     ------
     ValueError
         If there is no task, arrivals fall or are negative, a table has another shape or a NaN, a
-        type does not exist or has no cut, edge-only uses link or cloud, or the capacity is below 1.
+        type does not exist or has no cut, edge-only uses link or cloud, seconds fall on the device
+        or rise in the cloud from cut to cut, or the capacity is below 1.
     """
 
     arrivals: tuple[tuple[float, ...], ...]
@@ -202,21 +205,33 @@ class PipelineProblem(Problem):
                 "chains must hold three seconds a cut (device, link, cloud), shape (n_cuts, 3) or "
                 f"(n_types, n_cuts, 3), got {self.chains.shape}."
             )
-        device, rest = self.chains[:, :, 0], self.chains[:, :, 1:]
-        wrong = np.argwhere(np.isinf(rest).any(axis=2) & np.isfinite(device))
-        if wrong.size:
-            raise ValueError(f"chains: cut {wrong[0, 1]} of type {wrong[0, 0]} is infinite.")
-        for t in range(len(device)):
-            if not np.isfinite(device[t, -1]) or rest[t, -1].any():
+        chains = self.chains.copy()
+        chains[np.isinf(chains).any(axis=2)] = np.inf, 0.0, 0.0  # what cannot be used in one part
+        chains.setflags(write=False)
+        object.__setattr__(self, "chains", chains)
+        for t, rows in enumerate(chains):
+            last, usable = rows[-1], np.flatnonzero(np.isfinite(rows[:, 0]))
+            if not usable.size:
+                raise ValueError(f"chains: every cut of type {t} is infinite, edge-only too.")
+            if not np.isfinite(last[0]) or last[1:].any():
                 raise ValueError(
                     f"chains: the last cut of type {t} is edge-only, (seconds, 0, 0), got "
                     f"{self.chains[t, -1].tolist()}."
                 )
+            for column, what, wrong in ((0, "device", "fall"), (2, "cloud", "rise")):
+                steps = np.diff(rows[usable, column]) * (1 if wrong == "fall" else -1)
+                # Sums of layers differ by their rounding where a layer takes no time.
+                for k in np.flatnonzero(steps < -1e-9 * rows[usable, column].max())[:1]:
+                    raise ValueError(
+                        f"chains: seconds on the {what} may not {wrong} from cut to cut; those of "
+                        f"type {t} are {rows[usable[k], column]:g} at cut {usable[k]} and "
+                        f"{rows[usable[k + 1], column]:g} at cut {usable[k + 1]}."
+                    )
 
     def _check_tasks(self) -> None:
         try:
             rows = tuple(tuple(float(r) for r in row) for row in self.arrivals)
-        except TypeError:
+        except (TypeError, ValueError):
             raise ValueError("arrivals must hold a row of seconds for each device.") from None
         object.__setattr__(self, "arrivals", rows)
         if not any(rows):
@@ -229,7 +244,10 @@ class PipelineProblem(Problem):
                     raise ValueError(f"arrivals[{e}] must rise, entry {k} is {r:g}.")
         if self.types is None:
             return
-        types = tuple(tuple(int(t) for t in row) for row in self.types)
+        try:
+            types = tuple(tuple(operator.index(t) for t in row) for row in self.types)
+        except TypeError:
+            raise ValueError("types must hold a row of whole numbers for each device.") from None
         object.__setattr__(self, "types", types)
         if [len(row) for row in types] != [len(row) for row in rows]:
             raise ValueError("types must have as many entries in each row as arrivals.")
