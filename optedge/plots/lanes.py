@@ -109,7 +109,7 @@ def _named(lanes: list[Lane], colours: Mapping[int, Any]) -> list[Any]:
 class _BarLabel(Text):
     """A label that is drawn only where it fits into its bar, whatever the size of the figure."""
 
-    def __init__(self, start: float, length: float, row: int, label: str) -> None:
+    def __init__(self, start: float, length: float, row: float, label: str) -> None:
         super().__init__(start + length / 2, row, label, ha="center", va="center", fontsize=8)
         self.ends = ((start, row), (start + length, row))
 
