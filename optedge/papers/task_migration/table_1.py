@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from optedge.papers.claims import Claim, Part, verdict
-from optedge.papers.task_migration.instances import CHAINS, DATA, UPLINKS, instance
+from optedge.papers.task_migration.instances import CHAINS, DATA, FRAMES, UPLINKS, instance
 from optedge.papers.task_migration.runs import COLUMNS, METHODS, NEAR, Runs, shown, span
 from optedge.solvers.front import solve
 
@@ -92,17 +92,19 @@ def _total(row: pd.Series[Any], method: str) -> Claim:
 def _why(row: pd.Series[Any], method: str) -> str:
     if method == "C-O":
         return "the profile was fitted at 4G; this is its forecast for 3G"
-    if method == "S-C" and row.cut in ("edge-only", "{0}"):
-        return f"one frame alone is best {_in_words(row.cut)}, so that all frames are"
+    if method == "S-C" and row.cut == "edge-only":
+        most = float(row.single_cutting) / FRAMES
+        return (
+            f"printed is at most {most:.2f} s a frame on its device: after so little work float32 "
+            "maps are too large for this link, and one frame alone is best on the device"
+        )
+    if method == "S-C" and row.cut == "{0}":
+        return "one frame alone is best in the cloud, so that all frames are sent whole"
     if method == "S-C":
         return "layer times in proportion to their work choose another cut than the paper's system"
     if abs(row["S-Q"] / row["S-C"] - 1) < 1e-9:
         return "no cut passes the test of the rule: all as with Single Cutting, in the paper too"
     return "the rule, as its equations read, takes cuts that send for longer"
-
-
-def _in_words(cut: str) -> str:
-    return "on the device" if cut == "edge-only" else "in the cloud"
 
 
 # ------------------------------------------------------------------- text against table
