@@ -61,7 +61,7 @@ def judge_figure_6(runs: Runs) -> Part:
                 "equal, better",
                 _said(at),
                 verdict(_same(at, "S-C", "S-Q") and best),
-                "an idle cloud: no task waits, and the rule is not used",
+                "no cut after the best one sends more, so that the rule never moves",
             )
         )
     middle = table[(table.index >= 2) & (table.index <= 7)]
