@@ -30,13 +30,15 @@ def excess_table(runs: Runs) -> pd.DataFrame:
             problem = runs.problem(network, uplink)
             name, bound = max(problem.bounds().items(), key=lambda item: item[1])
             best = runs.searched(problem)
-            delays = {**runs.delays(problem), "best found": float(best.objective)}
-            for method, delay in delays.items():
+            results = {method: runs.result(problem, method) for method in METHODS}
+            for method, result in {**results, "best found": best}.items():
+                delay = float(result.objective)
                 rows.append(
                     {
                         "model": network,
                         "network": uplink,
                         "method": method,
+                        "solver": result.solver,
                         "delay (s)": delay,
                         "bound (s)": bound,
                         "proved by": name,
