@@ -162,10 +162,11 @@ def solve_arrays(
     on_incumbent: OnIncumbent | None = None,
     on_bound: OnBound | None = None,
     should_stop: ShouldStop | None = None,
+    interior: bool = False,
 ) -> ArraySolution:
     """Solve a linear or mixed-integer program with HiGHS.
 
-    An LP is solved by the simplex method, so `x` is a vertex. Nothing is printed. Ctrl-C in the
+    An LP is solved by the simplex method, so `x` is a vertex, unless `interior` says otherwise. Nothing is printed. Ctrl-C in the
     main thread stops HiGHS at its next poll and returns what was found; during the root LP of a
     large MIP HiGHS does not poll, and that poll comes when the LP is solved.
 
@@ -189,6 +190,9 @@ def solve_arrays(
         ``on_bound(bound)`` is called with each better dual bound, the last one included.
     should_stop
         Polled while HiGHS runs; True stops it.
+    interior
+        Whether an LP is solved by an interior point method without crossover: quicker where the
+        LP is large, but `x` is no vertex, and duals are right to HiGHS' tolerances only.
 
     Returns
     -------
@@ -213,6 +217,7 @@ def solve_arrays(
         math.inf if time_limit is None else float(time_limit),
         float(target_gap),
         threads,
+        interior,
     )
     with interruptible(run.monitor):
         solution = run.solve(arrays, None if start is None else run.complete(arrays, start))
@@ -231,13 +236,19 @@ class _Run:
     """One call of `solve_arrays`, which may need several runs of HiGHS under one clock."""
 
     def __init__(
-        self, monitor: Monitor, time_limit: float, target_gap: float, threads: int
+        self,
+        monitor: Monitor,
+        time_limit: float,
+        target_gap: float,
+        threads: int,
+        interior: bool,
     ) -> None:
         self.monitor = monitor
         self._began = time.perf_counter()
         self._time_limit = time_limit
         self._target_gap = target_gap
         self._threads = threads
+        self._interior = interior
 
     @property
     def seconds(self) -> float:
@@ -266,6 +277,8 @@ class _Run:
             "mip_rel_gap": self._target_gap if gap is None else gap,
             "threads": self._threads,
         }
+        if self._interior and not arrays.integer.any():
+            options |= {"solver": "ipm", "run_crossover": "off"}
         # A small linear program ends in milliseconds: preparing and interrupting it cost more.
         quick = arrays.matrix.nnz <= QUICK and not arrays.integer.any()
         highs = load_highs(arrays, {**options, **({"presolve": "off"} if quick else {})})
