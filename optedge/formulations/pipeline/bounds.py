@@ -26,9 +26,9 @@ CHEAP_UP_TO = 50_000  # variables of all programs of ``assignment``
 
 
 def cheap(problem: PipelineProblem) -> tuple[str, ...]:
-    """Return the bounds that take about 0.1 s or less."""
+    """Return the bounds that take some tenths of a second at most: the grid only as one program."""
     if problem.goal != "makespan":
-        return ("task",)
+        return NAMES[problem.goal]
     return ("task", "ceiling", "assignment")[: 3 if counts.size(problem) <= CHEAP_UP_TO else 2]
 
 

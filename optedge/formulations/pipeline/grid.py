@@ -162,9 +162,10 @@ def overlap(grid: Grid, i: int, length: int) -> FloatArray:
 
 
 def lagged(columns: IntArray, lag: int) -> IntArray:
-    """Return the columns of ``lag`` steps before."""
+    """Return the columns of ``lag`` steps before, along the last axis."""
     found = np.full_like(columns, NONE)
-    found[lag:] = columns[: columns.size - lag] if lag < columns.size else NONE
+    if lag < columns.shape[-1]:
+        found[..., lag:] = columns[..., : columns.shape[-1] - lag]
     return found
 
 

@@ -126,9 +126,8 @@ def _windows(
     rows, n = grid.program.rows, problem.capacity
     rows([(opened, 1.0), (_before(opened), -1.0)], lower=0.0)
     rows([(opened, 1.0), (lagged(opened, q), -1.0)], upper=1.0)
-    admitted = grid.admitted[long].T
-    earlier = np.array([_before(line) for line in grid.admitted[long]]).reshape(len(long), -1).T
-    grown = [(admitted, 1.0), (earlier, -1.0)]
+    admitted = grid.admitted[long]
+    grown = [(admitted.T, 1.0), (_before(admitted).T, -1.0)]
     rows([*grown, (opened, -n), (lagged(opened, f + 1), n)], upper=0.0)
     rows([*grown, (opened, -1.0), (_before(opened), 1.0)], lower=0.0)
 
@@ -149,24 +148,15 @@ def _gaps(
             for line, sign in ((counts, side), (_before(counts), -side))
         ]
         rows(terms, upper=0.0)
-    sent = grid.admitted[grid.sent].T
-    outside = np.concatenate([begun, carried]).T
-    rows([(sent, 1.0), (outside, -1.0), (opened, -slots)], upper=0.0)
-    points = grid.last + 1
-
-    def rest(columns: IntArray, sign: float) -> list[tuple[IntArray, float]]:
-        """Return the terms of what comes in each bucket and later."""
-        shifted = np.array([_before(line) for line in columns.T]).reshape(columns.shape[::-1]).T
-        final = np.broadcast_to(columns[-1], columns.shape)
-        return [(final, sign), (shifted, -sign)]
-
-    later = [(np.full(points, opened[-1]), -slots), (lagged(opened, f + 1), slots)]
-    rows([*rest(sent, 1.0), *rest(outside, -1.0), *later], upper=0.0)
-    total = carried.T
-    rows([(total, 1.0), (lagged(opened, q), -devices)], upper=0.0)
-    shifted = np.array([_before(line) for line in carried]).reshape(carried.shape).T
+    sent, outside = grid.admitted[grid.sent], np.concatenate([begun, carried])
+    rows([(sent.T, 1.0), (outside.T, -1.0), (opened, -slots)], upper=0.0)
+    later = [(_before(sent).T, -1.0), (_before(outside).T, 1.0), (lagged(opened, f + 1), slots)]
+    for columns, sign in ((sent, 1.0), (outside, -1.0), (opened[None], -slots)):
+        later.append((np.broadcast_to(columns[:, -1:], columns.shape).T, sign))
+    rows(later, upper=0.0)
+    rows([(carried.T, 1.0), (lagged(opened, q), -devices)], upper=0.0)
     covered = [(_before(opened), devices), (lagged(opened, q), -devices)]
-    rows([(total, 1.0), (shifted, -1.0), *covered], upper=devices)
+    rows([(carried.T, 1.0), (_before(carried).T, -1.0), *covered], upper=devices)
     return begun, carried
 
 

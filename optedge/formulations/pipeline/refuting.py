@@ -186,9 +186,12 @@ def bound(problem: PipelineProblem, start: float) -> Bound:
     start
         An end that is likely to be refuted, such as another bound.
     """
-    upper = problem.objective(windows.known_plan(problem))
+    plan = windows.known_plan(problem)
+    upper = problem.objective(plan)
+    if not upper > 0:  # nothing takes any time: there is nothing to refute
+        return Bound(KIND, 0.0)
     if problem.goal != "makespan":
-        return _mean_delay(problem, COARSE)
+        return _mean_delay(problem, float(np.nanmax(problem.times(plan).done)), COARSE)
     relaxation = chosen(problem, upper, COARSE)
     certificate, programs = latest(problem, relaxation, start, upper)
     value = 0.0 if certificate is None else certificate.value
@@ -273,10 +276,8 @@ def _solved(
     return y, dual_value(arrays, y), found.x
 
 
-def _mean_delay(problem: PipelineProblem, number: int) -> Bound:
-    """Return the bound on the mean delay of one program."""
-    plan = windows.known_plan(problem)
-    end = float(np.nanmax(problem.times(plan).done))
+def _mean_delay(problem: PipelineProblem, end: float, number: int) -> Bound:
+    """Return the bound on the mean delay of one program of ``number`` steps."""
     relaxation = Relaxation(end / number, merged.grouped(problem, end))
     rows = _Rows(problem, relaxation, end)
     found = _solved(rows.arrays(rows.span), math.inf, None)
