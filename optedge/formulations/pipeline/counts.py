@@ -68,7 +68,9 @@ def _ceiling(problem: PipelineProblem) -> float:
     sent = sent[np.isfinite(sent[:, 0])]
     stay = float(rows[:, -1, 0].min())
     finishes = np.sort(
-        np.concatenate([row[0] + stay * np.arange(1, len(row) + 1) for row in problem.arrivals if row])
+        np.concatenate(
+            [row[0] + stay * np.arange(1, len(row) + 1) for row in problem.arrivals if row]
+        )
     )
     at_home = np.append(0.0, finishes)[::-1]  # for k = 0, ..., n tasks sent
     slots = np.zeros(n + 1)
@@ -158,14 +160,15 @@ def make(problem: PipelineProblem, apart: bool = False) -> Counts:
             if sizes[t]:
                 here = kind == t
                 heads[here] = np.minimum(heads[here], (r + device[here] + link[here]) * DOWN)
-        rows(
-            [(end, devices), (x[g][None], -device), (y[g][None], -held)], lower=devices * r * DOWN
-        )
+        rows([(end, devices), (x[g][None], -device), (y[g][None], -held)], lower=devices * r * DOWN)
         rows([(y[g][None], 1.0)], lower=devices, upper=devices)
         rows([(y[g], 1.0), (x[g], -1.0)], upper=0.0)
         if problem.link == "device":
             rows([(end, devices), (x[g][None], -link)], lower=devices * r * DOWN)
-    rows([(end, 1.0), (z[None], -heads[sends]), (x.T.ravel()[None], -np.repeat(cloud, len(x)))], lower=0.0)
+    rows(
+        [(end, 1.0), (z[None], -heads[sends]), (x.T.ravel()[None], -np.repeat(cloud, len(x)))],
+        lower=0.0,
+    )
     if problem.capacity < n:
         slots = problem.capacity
         rows([(end, slots), (x.T.ravel()[None], -np.repeat(held, len(x)))], lower=slots * begun)
@@ -204,9 +207,7 @@ def _alike(problem: PipelineProblem, apart: bool) -> list[tuple[int, float, Any]
             sizes = np.bincount(kinds, minlength=len(problem.chains))
             key = (row[0], tuple(sizes.tolist()), e if apart else -1)
             found[key] = found.get(key, 0) + 1
-    return [
-        (count, first, count * np.array(sizes)) for (first, sizes, _), count in found.items()
-    ]
+    return [(count, first, count * np.array(sizes)) for (first, sizes, _), count in found.items()]
 
 
 def _safe(problem: PipelineProblem, value: float) -> float:

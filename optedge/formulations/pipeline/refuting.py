@@ -151,7 +151,9 @@ def latest(
         Called with every certificate, the ends rise.
     """
     n, best, programs, slope = problem.n_tasks, None, 0, problem.n_tasks / upper
-    end = min(max(start, 1e-3 * upper), upper)
+    # With several types each has its own limit: tasks no longer tell how far away an end is.
+    plain = np.unique(problem.kind).size > 1
+    end, room = min(max(start, 1e-3 * upper), upper), close * upper
     before: tuple[float, float] | None = None
     for _ in range(MOST_TRIALS):
         if stop() or not end > 0:
@@ -160,18 +162,22 @@ def latest(
         programs += trial.programs
         if not math.isfinite(trial.tasks):
             break
-        if trial.certificate is not None:
-            best, lower = trial.certificate, end
-            found(trial.certificate)
-        else:
-            upper = min(upper, end)
         if before is not None and (before[0] - end) * (before[1] - trial.tasks) > 0:
             slope = (before[1] - trial.tasks) / (before[0] - end)
         before = (end, trial.tasks)
-        if upper - lower <= close * upper:
+        away = (n - trial.tasks) / slope
+        if trial.certificate is not None:
+            best, lower = trial.certificate, end
+            found(trial.certificate)
+            if away <= room / 2 and not plain:
+                break
+            end += max(away - room / 4, room / 2)
+        else:
+            upper = end
+            end += away - room / 4
+        if upper - lower <= room or (end <= lower and not plain):
             break
-        end += (n - trial.tasks) / slope - close / 4 * upper
-        if not lower + close / 8 * upper <= end <= upper - close / 8 * upper:
+        if plain or end >= upper:
             end = (max(lower, 0.5 * upper) + upper) / 2
     return best, programs
 
@@ -186,20 +192,57 @@ def bound(problem: PipelineProblem, start: float) -> Bound:
     start
         An end that is likely to be refuted, such as another bound.
     """
-    plan = windows.known_plan(problem)
-    upper = problem.objective(plan)
+    upper = problem.objective(windows.known_plan(problem))
     if not upper > 0:  # nothing takes any time: there is nothing to refute
         return Bound(KIND, 0.0)
     if problem.goal != "makespan":
-        return _mean_delay(problem, float(np.nanmax(problem.times(plan).done)), COARSE)
+        return mean_delay(problem, COARSE)
     relaxation = chosen(problem, upper, COARSE)
     certificate, programs = latest(problem, relaxation, start, upper)
     value = 0.0 if certificate is None else certificate.value
     return Bound(KIND, value, certificate, info={"programs": programs})
 
 
+def mean_delay(
+    problem: PipelineProblem,
+    number: int,
+    seconds: float = math.inf,
+    stop: Callable[[], bool] | None = None,
+) -> Bound:
+    """Return the bound on the mean delay of one program.
+
+    Parameters
+    ----------
+    problem
+        An instance of that goal, in which something takes time.
+    number
+        Steps of the grid, which ends with a known plan.
+    seconds, stop
+        As in :func:`attempt`; the bound is 0 if they end the program.
+    """
+    plan = windows.known_plan(problem)
+    end = float(np.nanmax(problem.times(plan).done))
+    relaxation = Relaxation(end / number, merged.grouped(problem, end))
+    rows = _Rows(problem, relaxation, end)
+    found = _solved(rows.arrays(rows.span), seconds, stop)
+    if found is None:
+        return Bound(KIND, 0.0)
+    value = _mean(problem, rows, found[0])
+    arrays = {
+        "end": np.array([end]),
+        "step": np.array([relaxation.step]),
+        "groups": relaxation.labels,
+        "multipliers": found[0][None],
+    }
+    return Bound(KIND, value, Certificate(KIND, value, arrays), info={"programs": 1})
+
+
 def chosen(
-    problem: PipelineProblem, upper: float, number: int, threshold: float = 0.0, most: int = merged.MOST
+    problem: PipelineProblem,
+    upper: float,
+    number: int,
+    threshold: float = 0.0,
+    most: int = merged.MOST,
 ) -> Relaxation:
     """Return the relaxation of about ``number`` steps, which fit the main latencies well."""
     labels = merged.grouped(problem, upper, most)
@@ -274,23 +317,6 @@ def _solved(
         return None
     y = np.where(np.abs(found.row_duals) < 1e-13, 0.0, found.row_duals)
     return y, dual_value(arrays, y), found.x
-
-
-def _mean_delay(problem: PipelineProblem, end: float, number: int) -> Bound:
-    """Return the bound on the mean delay of one program of ``number`` steps."""
-    relaxation = Relaxation(end / number, merged.grouped(problem, end))
-    rows = _Rows(problem, relaxation, end)
-    found = _solved(rows.arrays(rows.span), math.inf, None)
-    if found is None:
-        return Bound(KIND, 0.0)
-    value = _mean(problem, rows, found[0])
-    arrays = {
-        "end": np.array([end]),
-        "step": np.array([relaxation.step]),
-        "groups": relaxation.labels,
-        "multipliers": found[0][None],
-    }
-    return Bound(KIND, value, Certificate(KIND, value, arrays), info={"programs": 1})
 
 
 def _mean(problem: PipelineProblem, rows: _Rows, y: FloatArray) -> float:
