@@ -166,9 +166,10 @@ def solve_arrays(
 ) -> ArraySolution:
     """Solve a linear or mixed-integer program with HiGHS.
 
-    An LP is solved by the simplex method, so `x` is a vertex, unless `interior` says otherwise. Nothing is printed. Ctrl-C in the
-    main thread stops HiGHS at its next poll and returns what was found; during the root LP of a
-    large MIP HiGHS does not poll, and that poll comes when the LP is solved.
+    An LP is solved by the simplex method, so `x` is a vertex, unless `interior` says otherwise.
+    Nothing is printed. Ctrl-C in the main thread stops HiGHS at its next poll and returns what was
+    found; during the root LP of a large MIP HiGHS does not poll, and that poll comes when the LP is
+    solved.
 
     Parameters
     ----------
@@ -271,7 +272,7 @@ class _Run:
             return _without_solution(arrays, "infeasible")
         if arrays.cost.size == 0:
             return _solve_empty(arrays)
-        options = {
+        options: dict[str, float | str] = {
             "time_limit": min(seconds, self._seconds_left),
             "mip_abs_gap": 0.0,  # its default of 1e-6 ends searches on small objectives too early
             "mip_rel_gap": self._target_gap if gap is None else gap,

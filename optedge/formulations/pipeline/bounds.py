@@ -3,7 +3,7 @@ r"""Bounds that need no search, weakest first, and what certificates prove.
 ``task``: no task is done before :math:`r_j + \min_i (a_i + \tau_i + c_i)`, whatever the others do;
 the makespan is at least the largest of these times, the mean delay the mean of these delays. The
 data are the proof: the certificate holds no arrays. ``ceiling`` and ``assignment`` (``counts``)
-bound the makespan by how many tasks take each cut, ``grid`` (``refuting``) both goals by counts
+bound the makespan by how many tasks take each cut, ``grid`` (``ends``) both goals by counts
 over time. All hold for every link, service and hold. The solver ``time-grid`` raises ``grid``
 further: with more steps, and with ``openers``.
 """
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from optedge.formulations.base import Bound, Certificate
-from optedge.formulations.pipeline import counts, refuting
+from optedge.formulations.pipeline import counts, ends, refuting
 
 if TYPE_CHECKING:
     from optedge.formulations.pipeline.problem import PipelineProblem
@@ -81,7 +81,7 @@ def _alone(problem: PipelineProblem) -> float:
 
 def _grid(problem: PipelineProblem) -> Bound:
     weaker = [problem.bound(name).value for name in problem.bound_names if name != "grid"]
-    return refuting.bound(problem, max(weaker))
+    return ends.bound(problem, max(weaker))
 
 
 _COMPUTE: dict[str, Callable[[PipelineProblem], Bound]] = {

@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from optedge.formulations.base import Bound, Certificate, FloatArray, power_of_two
+from optedge.formulations.base import Bound, Certificate, power_of_two
 from optedge.formulations.base.rows import dual_value
 from optedge.formulations.pipeline.programs import Program
 

@@ -91,7 +91,7 @@ def make(problem: PipelineProblem, end: float, step: float, labels: FloatArray) 
     """
     cuts, unit = merged.make(problem, labels), power_of_two(step)
     k = max(1, int(np.ceil(end / step)))
-    times = (end - np.arange(k, -1, -1) * step) / unit
+    times = np.asarray((end - np.arange(k, -1, -1) * step) / unit, dtype=np.float64)
     error = ROUNDING * end / unit
     program, n = Program(), cuts.device.size
     admitted = np.full((n, k + 1), NONE)
@@ -170,7 +170,7 @@ def lagged(columns: IntArray, lag: int) -> IntArray:
 
 
 def _counts(problem: PipelineProblem, grid: Grid) -> None:
-    """Counts rise, nothing is admitted before it arrives or without the work of its device."""
+    """Let counts rise; nothing is admitted before it arrives or without the work of its device."""
     rows, cuts, slack = grid.program.rows, grid.cuts, grid.error
     for counts in (grid.admitted, grid.completed[grid.sent]):
         for line in counts:
@@ -190,7 +190,7 @@ def _counts(problem: PipelineProblem, grid: Grid) -> None:
 
 
 def _slots(problem: PipelineProblem, grid: Grid) -> None:
-    """A completed task was admitted long enough ago; the others hold a slot."""
+    """Let a task be completed some time after its admission, and hold a slot until then."""
     rows, sent = grid.program.rows, grid.sent
     for i in sent.tolist():
         before = lagged(grid.admitted[i], steps(grid.cuts.alone[i], grid.step))
@@ -209,7 +209,7 @@ def _slots(problem: PipelineProblem, grid: Grid) -> None:
 
 
 def _cloud(problem: PipelineProblem, grid: Grid) -> None:
-    """The cloud works on what has arrived, and completes what it has worked on."""
+    """Let the cloud work on what has arrived, and complete what it has worked on."""
     rows, sent, cuts = grid.program.rows, grid.sent, grid.cuts
     if not sent.size:
         return

@@ -122,7 +122,7 @@ def _before(columns: IntArray) -> IntArray:
 def _windows(
     problem: PipelineProblem, grid: Grid, opened: IntArray, long: IntArray, q: int, f: int
 ) -> None:
-    """Openers are apart, and every task of S is in a window."""
+    """Keep openers apart, and every task of S in a window."""
     rows, n = grid.program.rows, problem.capacity
     rows([(opened, 1.0), (_before(opened), -1.0)], lower=0.0)
     rows([(opened, 1.0), (lagged(opened, q), -1.0)], upper=1.0)
@@ -168,7 +168,7 @@ def _held_in_gaps(
     short: IntArray,
     q: int,
 ) -> None:
-    """What is begun in gaps keeps devices in that part of any window which is not covered."""
+    """Let what is begun in gaps keep devices in the part of a window that is not covered."""
     devices, step, begun = _devices(problem), grid.step / grid.unit, gaps[0]
     for length in (*GAP_LENGTHS, grid.last):
         starts = np.arange(0, grid.last - length + 1, max(1, length // 3))

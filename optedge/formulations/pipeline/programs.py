@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +41,7 @@ class Program:
 
     def rows(
         self,
-        terms: list[tuple[npt.ArrayLike, npt.ArrayLike]],
+        terms: Sequence[tuple[npt.ArrayLike, npt.ArrayLike]],
         lower: npt.ArrayLike = -math.inf,
         upper: npt.ArrayLike = math.inf,
     ) -> None:

@@ -1,4 +1,4 @@
-r"""Times that are refuted: the search for the latest, and certificates that need no solver.
+r"""Ends that are refuted, and certificates of it that need no solver.
 
 A certificate of kind ``"grid"`` holds ``end`` and ``step`` of a grid, the ``groups`` of cuts, and
 ``multipliers`` of the rows, which are built anew from the data (``grid``, ``openers``). For the
@@ -19,7 +19,7 @@ import numpy as np
 
 from optedge.formulations.base import Bound, Certificate, FloatArray
 from optedge.formulations.base.rows import dual_value
-from optedge.formulations.pipeline import grid, merged, openers, windows
+from optedge.formulations.pipeline import grid, openers
 
 if TYPE_CHECKING:
     from optedge.bridge import Arrays
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
 KIND = "grid"
 MOST_STEPS = 2000  # of a grid whose certificate is valued
-MOST_TRIALS = 12  # ends that are tried
-COARSE = 40  # steps of the bound that needs no search
-CLOSE = 0.002  # relative: how near to the latest end that can be refuted
 UNIT = 2.0**-53
 
 
@@ -102,154 +99,31 @@ def attempt(
         if number - below < 1e-4 or not span[0] <= below < span[1]:
             return Trial(-value, None, programs)
         waiting += [(span[0], below), (below + 1, span[1])]
-    arrays = {
-        "end": np.array([end]),
-        "step": np.array([relaxation.step]),
-        "groups": relaxation.labels,
-        "multipliers": np.array([y for _, y in refuted]),
-    }
+    arrays = _described(relaxation, end, [y for _, y in refuted])
     if relaxation.threshold:
         arrays["threshold"] = np.array([relaxation.threshold])
         arrays["openers"] = np.array([span for span, _ in refuted], dtype=float)
     return Trial(most, Certificate(KIND, _rounded(problem, end), arrays), programs)
 
 
-def latest(
-    problem: PipelineProblem,
-    relaxation: Relaxation,
-    start: float,
-    upper: float,
-    *,
-    lower: float = 0.0,
-    close: float = CLOSE,
-    seconds: float = math.inf,
-    stop: Callable[[], bool] = lambda: False,
-    found: Callable[[Certificate], None] = lambda certificate: None,
-) -> tuple[Certificate | None, int]:
-    """Return the certificate of about the latest end that can be refuted, and the programs solved.
-
-    How many tasks can be done grows about evenly with the end: the next one is where a line
-    through the last trials says that all can just not be done.
-
-    Parameters
-    ----------
-    problem
-        An instance whose goal is the makespan.
-    relaxation
-        The rows.
-    start, upper
-        The end that is tried first, and the value of a plan.
-    lower
-        Ends below are of no interest: the search is over when even that can not be refuted.
-    close
-        Relative: how near to the latest end the search goes.
-    seconds
-        For one program.
-    stop
-        Asked between programs and within.
-    found
-        Called with every certificate, the ends rise.
-    """
-    n, best, programs, slope = problem.n_tasks, None, 0, problem.n_tasks / upper
-    # With several types each has its own limit: tasks no longer tell how far away an end is.
-    plain = np.unique(problem.kind).size > 1
-    end, room = min(max(start, 1e-3 * upper), upper), close * upper
-    before: tuple[float, float] | None = None
-    for _ in range(MOST_TRIALS):
-        if stop() or not end > 0:
-            break
-        trial = attempt(problem, relaxation, end, seconds, stop)
-        programs += trial.programs
-        if not math.isfinite(trial.tasks):
-            break
-        if before is not None and (before[0] - end) * (before[1] - trial.tasks) > 0:
-            slope = (before[1] - trial.tasks) / (before[0] - end)
-        before = (end, trial.tasks)
-        away = (n - trial.tasks) / slope
-        if trial.certificate is not None:
-            best, lower = trial.certificate, end
-            found(trial.certificate)
-            if away <= room / 2 and not plain:
-                break
-            end += max(away - room / 4, room / 2)
-        else:
-            upper = end
-            end += away - room / 4
-        if upper - lower <= room or (end <= lower and not plain):
-            break
-        if plain or end >= upper:
-            end = (max(lower, 0.5 * upper) + upper) / 2
-    return best, programs
-
-
-def bound(problem: PipelineProblem, start: float) -> Bound:
-    """Return the bound ``grid``: a coarse grid, without openers.
-
-    Parameters
-    ----------
-    problem
-        The instance.
-    start
-        An end that is likely to be refuted, such as another bound.
-    """
-    upper = problem.objective(windows.known_plan(problem))
-    if not upper > 0:  # nothing takes any time: there is nothing to refute
-        return Bound(KIND, 0.0)
-    if problem.goal != "makespan":
-        return mean_delay(problem, COARSE)
-    relaxation = chosen(problem, upper, COARSE)
-    certificate, programs = latest(problem, relaxation, start, upper)
-    value = 0.0 if certificate is None else certificate.value
-    return Bound(KIND, value, certificate, info={"programs": programs})
-
-
 def mean_delay(
     problem: PipelineProblem,
-    number: int,
+    relaxation: Relaxation,
+    end: float,
     seconds: float = math.inf,
     stop: Callable[[], bool] | None = None,
 ) -> Bound:
-    """Return the bound on the mean delay of one program.
+    """Return the bound on the mean delay of one program, on a grid that ends at ``end``.
 
-    Parameters
-    ----------
-    problem
-        An instance of that goal, in which something takes time.
-    number
-        Steps of the grid, which ends with a known plan.
-    seconds, stop
-        As in :func:`attempt`; the bound is 0 if they end the program.
+    It is 0 if ``seconds`` or ``stop`` end the program.
     """
-    plan = windows.known_plan(problem)
-    end = float(np.nanmax(problem.times(plan).done))
-    relaxation = Relaxation(end / number, merged.grouped(problem, end))
     rows = _Rows(problem, relaxation, end)
     found = _solved(rows.arrays(rows.span), seconds, stop)
     if found is None:
         return Bound(KIND, 0.0)
     value = _mean(problem, rows, found[0])
-    arrays = {
-        "end": np.array([end]),
-        "step": np.array([relaxation.step]),
-        "groups": relaxation.labels,
-        "multipliers": found[0][None],
-    }
-    return Bound(KIND, value, Certificate(KIND, value, arrays), info={"programs": 1})
-
-
-def chosen(
-    problem: PipelineProblem,
-    upper: float,
-    number: int,
-    threshold: float = 0.0,
-    most: int = merged.MOST,
-) -> Relaxation:
-    """Return the relaxation of about ``number`` steps, which fit the main latencies well."""
-    labels = merged.grouped(problem, upper, most)
-    main = merged.main_latencies(problem, upper)
-    if threshold:
-        main = [threshold, *main]
-    return Relaxation(merged.fitting_step(upper / number, main), labels, threshold)
+    certificate = Certificate(KIND, value, _described(relaxation, end, [found[0]]))
+    return Bound(KIND, value, certificate, info={"programs": 1})
 
 
 def certify(problem: PipelineProblem, certificate: Certificate) -> float:
@@ -325,6 +199,18 @@ def _mean(problem: PipelineProblem, rows: _Rows, y: FloatArray) -> float:
     arrived = math.fsum(problem.release) / problem.n_tasks
     slack = 16 * (problem.n_tasks + 4) * UNIT + 2 * grid.ROUNDING
     return max(0.0, done - arrived - slack * (abs(done) + arrived + rows.end))
+
+
+def _described(
+    relaxation: Relaxation, end: float, multipliers: list[FloatArray]
+) -> dict[str, FloatArray]:
+    """Return the arrays of a certificate."""
+    return {
+        "end": np.array([end]),
+        "step": np.array([relaxation.step]),
+        "groups": relaxation.labels,
+        "multipliers": np.array(multipliers),
+    }
 
 
 def _rounded(problem: PipelineProblem, end: float) -> float:
