@@ -16,6 +16,7 @@ from optedge.formulations.base import Certificate
 from optedge.formulations.pipeline import (
     PipelineProblem,
     counts,
+    ends,
     merged,
     openers,
     refuting,
@@ -73,7 +74,7 @@ def time_grid(problem: PipelineProblem, options: TimeGridOptions, run: Run) -> N
     run.raise_bound(alone.value, alone.certificate)
     steps = min(COARSEST, options.steps)
     while not run.done():
-        _refine(problem, refuting.chosen(problem, run.objective, steps), "grid", options, run)
+        _refine(problem, ends.chosen(problem, run.objective, steps), "grid", options, run)
         if steps == options.steps:
             break
         steps = min(FINER * steps, options.steps)
@@ -95,7 +96,7 @@ def _refine(
     def found(certificate: Certificate) -> None:
         run.raise_bound(certificate.value, certificate)
 
-    _, programs = refuting.latest(
+    _, programs = ends.latest(
         problem,
         relaxation,
         AHEAD * run.bound,
@@ -113,7 +114,7 @@ def _open(problem: PipelineProblem, options: TimeGridOptions, run: Run) -> None:
     """Choose the latency of windows on a coarse grid, then search with it."""
     end, best = TRIED_AT * run.bound, (math.inf, 0.0)
     for threshold in sorted(merged.main_latencies(problem, run.objective))[::-1][:TRIED]:
-        relaxation = refuting.chosen(problem, run.objective, TRIED_STEPS, threshold)
+        relaxation = ends.chosen(problem, run.objective, TRIED_STEPS, threshold)
         if run.done() or openers.why_not(problem, threshold, end, relaxation.step):
             continue
         trial = refuting.attempt(problem, relaxation, end, run.time_left, run.done)
@@ -121,7 +122,7 @@ def _open(problem: PipelineProblem, options: TimeGridOptions, run: Run) -> None:
         best = min(best, (trial.tasks, threshold))
     if best[1] and not run.done():
         run.info["threshold"] = best[1]
-        relaxation = refuting.chosen(problem, run.objective, options.opener_steps, best[1])
+        relaxation = ends.chosen(problem, run.objective, options.opener_steps, best[1])
         if not openers.why_not(problem, best[1], run.bound, relaxation.step):
             _refine(problem, relaxation, "openers", options, run)
 
@@ -143,7 +144,7 @@ def _mean_delay(problem: PipelineProblem, options: TimeGridOptions, run: Run) ->
     """Raise the bound of the mean delay, which one program gives for each grid."""
     steps = min(COARSEST, options.steps)
     while not run.done():
-        found = refuting.mean_delay(problem, steps, run.time_left, run.done)
+        found = ends.mean_delay(problem, steps, run.time_left, run.done)
         if found.certificate is not None:
             run.raise_bound(found.value, found.certificate)
         _record("grid", steps, 1, run)
