@@ -235,7 +235,9 @@ def _held(problem: PipelineProblem, grid: Grid, length: int) -> None:
     for i in range(len(grid.admitted)):
         terms += increments(grid, grid.admitted[i], overlap(grid, i, length), starts)
     seconds = available(problem, grid, grid.times)
-    grid.program.rows(terms, upper=seconds[starts + length] - seconds[starts] + 2 * grid.error)
+    if terms:
+        room = seconds[starts + length] - seconds[starts]
+        grid.program.rows(terms, upper=room + 2 * grid.error)
 
 
 def increments(

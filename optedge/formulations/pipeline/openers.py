@@ -61,6 +61,7 @@ class Number(NamedTuple):
     """The columns of the number of openers, and what it can be."""
 
     column: int
+    opened: IntArray  # (K + 1,), openers up to each point of the grid
     missing: int  # openers that the rows lack, so that every number has a solution
     most: int
     price: float  # of a missing one
@@ -106,7 +107,7 @@ def add(problem: PipelineProblem, grid: Grid, threshold: float) -> Number:
     short = np.array([i for i in grid.sent.tolist() if cuts.alone[i] < h], dtype=np.int64)
     opened = grid.program.columns(grid.last + 1, 0.0, most)
     columns = grid.program.columns(2, 0.0, most)
-    number = Number(int(columns[0]), int(columns[1]), most, 2.0 * problem.n_tasks)
+    number = Number(int(columns[0]), opened, int(columns[1]), most, 2.0 * problem.n_tasks)
     rows([(opened[-1:], 1.0), (columns[1:], 1.0), (columns[:1], -1.0)], lower=0.0, upper=0.0)
     _windows(problem, grid, opened, long, steps(h, grid.step), steps_over(h, grid.step))
     gaps = _gaps(problem, grid, opened, short, steps(h, grid.step), steps_over(h, grid.step))
