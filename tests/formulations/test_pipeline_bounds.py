@@ -84,6 +84,14 @@ def test_no_end_is_refuted_that_a_plan_meets(seed):
     assert refuted > 0
 
 
+def dense_plan(problem, rng):
+    """Return a plan of mostly one cut, in which who is finished first is admitted first."""
+    usual = rng.integers(problem.n_cuts)
+    rare = random_plan(problem, rng).cuts
+    use = problem.options[:, usual] & (rng.random(problem.n_tasks) < 0.8)
+    return problem.first_finished(np.where(use, usual, rare))
+
+
 def counted(problem, plan, rows, number, threshold):
     """Return the program of a grid with the counts of a plan: in all, completed, of openers."""
     arrays = grid.arrays(problem, rows)
@@ -126,12 +134,12 @@ def test_every_plan_satisfies_the_rows(seed):
     """With the counts of any plan fixed the program of its end has a solution, if openers too."""
     rng = np.random.default_rng([seed, 7])
     with_openers = 0
-    for k in range(25):
+    for k in range(30):
         fields = {"hold": True, "service": "admission", "capacity": int(rng.integers(1, 4))}
-        problem = random_pipeline(rng, (3, 14), (1, 4), (2, 5), **(fields if k % 3 else {}))
+        problem = random_pipeline(rng, (3, 24), (1, 4), (2, 5), **(fields if k % 3 else {}))
         if any(len(np.unique(chain, axis=0)) < len(chain) for chain in problem.chains):
             continue  # equal cuts cannot be told apart here
-        plan = random_plan(problem, rng)
+        plan = dense_plan(problem, rng) if k % 2 else random_plan(problem, rng)
         end, step = float(np.nanmax(problem.times(plan).done)), rng.choice([0.25, 0.5, 0.9, 1.0])
         for threshold in latencies(problem) if end > 0 else ():
             if threshold and openers.why_not(problem, threshold, end, step):
