@@ -26,7 +26,7 @@ from optedge.solvers.registry import Options, option, register
 from optedge.solvers.run import Run
 
 FINER = 2  # times the steps of the grid before
-COARSEST = 45
+COARSEST = 45  # steps
 TRIED = 3  # latencies that are tried as windows of openers, the longest first
 TRIED_STEPS, TRIED_AT = 65, 1.02  # steps, and times the bound so far
 AHEAD = 1.003  # times the bound so far: where a finer grid begins
@@ -38,10 +38,10 @@ class TimeGridOptions(Options):
     """Options of ``time-grid``."""
 
     steps: int = option(360, "of the finest grid", low=2, high=refuting.MOST_STEPS)
-    opener_steps: int = option(130, "of the grid with openers", low=4, high=refuting.MOST_STEPS)
+    opener_steps: int = option(200, "of the grid with openers", low=4, high=refuting.MOST_STEPS)
     close: float = option(0.002, "relative distance at which a search for an end stops", above=0)
     openers: bool = option(True, "whether windows of openers are tried, where they are valid")
-    count_seconds: float = option(10.0, "seconds of branch and bound on counts alone", low=0)
+    count_seconds: float = option(20.0, "seconds of branch and bound on counts alone", low=0)
 
 
 @register(
@@ -72,14 +72,14 @@ def time_grid(problem: PipelineProblem, options: TimeGridOptions, run: Run) -> N
         return
     alone = counts.bound(problem)
     run.raise_bound(alone.value, alone.certificate)
-    steps = min(COARSEST, options.steps)
-    while not run.done():
+    *coarser, finest = _finer(options.steps)
+    for steps in coarser:
         _refine(problem, ends.chosen(problem, run.objective, steps), "grid", options, run)
-        if steps == options.steps:
-            break
-        steps = min(FINER * steps, options.steps)
+    before = run.bound
     if options.openers and not run.done():
         _open(problem, options, run)
+    if run.bound == before:  # else the finest grid without openers comes too late
+        _refine(problem, ends.chosen(problem, run.objective, finest), "grid", options, run)
     if run.bound <= REACH * alone.value and options.count_seconds > 0 and not run.done():
         _count(problem, options, run)
 
@@ -92,6 +92,8 @@ def _refine(
     run: Run,
 ) -> None:
     """Search for the latest end that a relaxation refutes, from the bound on."""
+    if run.done():
+        return
 
     def found(certificate: Certificate) -> None:
         run.raise_bound(certificate.value, certificate)
@@ -122,9 +124,10 @@ def _open(problem: PipelineProblem, options: TimeGridOptions, run: Run) -> None:
         best = min(best, (trial.tasks, threshold))
     if best[1] and not run.done():
         run.info["threshold"] = best[1]
-        relaxation = ends.chosen(problem, run.objective, options.opener_steps, best[1])
-        if not openers.why_not(problem, best[1], run.bound, relaxation.step):
-            _refine(problem, relaxation, "openers", options, run)
+        for steps in _finer(options.opener_steps)[-2:]:
+            relaxation = ends.chosen(problem, run.objective, steps, best[1])
+            if not openers.why_not(problem, best[1], run.bound, relaxation.step):
+                _refine(problem, relaxation, "openers", options, run)
 
 
 def _count(problem: PipelineProblem, options: TimeGridOptions, run: Run) -> None:
@@ -142,15 +145,21 @@ def _count(problem: PipelineProblem, options: TimeGridOptions, run: Run) -> None
 
 def _mean_delay(problem: PipelineProblem, options: TimeGridOptions, run: Run) -> None:
     """Raise the bound of the mean delay, which one program gives for each grid."""
-    steps = min(COARSEST, options.steps)
-    while not run.done():
+    for steps in _finer(options.steps):
+        if run.done():
+            return
         found = ends.mean_delay(problem, steps, run.time_left, run.done)
         if found.certificate is not None:
             run.raise_bound(found.value, found.certificate)
         _record("grid", steps, 1, run)
-        if steps == options.steps:
-            return
-        steps = min(FINER * steps, options.steps)
+
+
+def _finer(finest: int) -> list[int]:
+    """Return the steps of finer and finer grids, each twice as fine, down to the finest."""
+    found = [finest]
+    while found[0] >= FINER * COARSEST:
+        found.insert(0, found[0] // FINER)
+    return found
 
 
 def _record(name: str, steps: int, programs: int, run: Run) -> None:

@@ -46,7 +46,14 @@ if TYPE_CHECKING:
     from optedge.bridge import Arrays
     from optedge.formulations.pipeline.problem import PipelineProblem
 
-LENGTHS = (4, 8, 16, 48)  # steps of the windows of the rows of held devices; starts a quarter apart
+LENGTHS = (
+    2,
+    4,
+    8,
+    16,
+    32,
+    64,
+)  # steps of the windows of the rows of held devices; starts a quarter apart
 ROUNDING = 1e-12  # of T: times of the grid are known to this
 
 

@@ -53,7 +53,14 @@ if TYPE_CHECKING:
     from optedge.bridge import Arrays
     from optedge.formulations.pipeline.problem import PipelineProblem
 
-GAP_LENGTHS = (1, 6, 12, 24)  # steps of the windows of the rows of devices held in gaps, and all
+GAP_LENGTHS = (
+    1,
+    2,
+    4,
+    8,
+    16,
+    32,
+)  # steps of the windows of the rows of devices held in gaps, and all
 FEWEST = 2  # steps of a window of an opener
 
 
