@@ -291,6 +291,13 @@ class _Run:
         elif self.monitor.ask():
             return _without_solution(arrays, "unknown", "interrupted")
         highs.run()
+        imprecise = highs.getModelStatus() == highspy.HighsModelStatus.kUnknown
+        if self._interior and imprecise and not self.monitor.stop_reason:
+            # What presolve took out may come back with duals that are not precise enough.
+            highs.clearSolver()
+            highs.setOptionValue("presolve", "off")
+            highs.setOptionValue("time_limit", min(seconds, self._seconds_left))
+            highs.run()
         if highs.getModelStatus() == highspy.HighsModelStatus.kUnboundedOrInfeasible:
             return self._infeasible_or_unbounded(arrays)
         return _read(highs, arrays)

@@ -338,7 +338,7 @@ def test_time_grid_raises_the_bound():
     problem = pipeline("darknet19", "3G", devices=3, frames=8, capacity=4)
     options = dict(count_seconds=0.0, steps=45, close=0.005)
     alone = oe.solve(problem, "time-grid", openers=False, **options)
-    result = oe.solve(problem, "time-grid", opener_steps=50, **options)
+    result = oe.solve(problem, "time-grid", opener_steps=45, **options)
     raised = [stage["bound"] for stage in result.info["stages"]]
     assert raised == sorted(raised)
     assert result.bound > alone.bound >= problem.bound("assignment").value
