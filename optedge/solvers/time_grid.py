@@ -75,11 +75,9 @@ def time_grid(problem: PipelineProblem, options: TimeGridOptions, run: Run) -> N
     *coarser, finest = _finer(options.steps)
     for steps in coarser:
         _refine(problem, ends.chosen(problem, run.objective, steps), "grid", options, run)
-    before = run.bound
     if options.openers and not run.done():
         _open(problem, options, run)
-    if run.bound == before:  # else the finest grid without openers comes too late
-        _refine(problem, ends.chosen(problem, run.objective, finest), "grid", options, run)
+    _refine(problem, ends.chosen(problem, run.objective, finest), "grid", options, run)
     if run.bound <= REACH * alone.value and options.count_seconds > 0 and not run.done():
         _count(problem, options, run)
 

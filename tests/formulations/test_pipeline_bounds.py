@@ -11,7 +11,7 @@ from pipelines import EXAMPLES, brute_force, example, plans, random_pipeline, ra
 import optedge as oe
 from optedge.bridge import solve_arrays
 from optedge.formulations.base import Certificate
-from optedge.formulations.pipeline import PipelineProblem, grid, merged, openers, refuting
+from optedge.formulations.pipeline import PipelineProblem, ends, grid, merged, openers, refuting
 from optedge.papers.task_migration import pipeline
 
 STEPS = (0.25, 0.5, 0.9)
@@ -333,20 +333,29 @@ def test_fitting_steps():
 # -------------------------------------------------------------------------------- the solver
 
 
-def test_time_grid_raises_the_bound():
-    """The stages only rise; the last bound is the best that costs nothing or more, certified."""
+def test_openers_leave_fewer_tasks():
+    """With windows of the longest latency fewer tasks fit before an end than without."""
     problem = pipeline("darknet19", "3G", devices=3, frames=8, capacity=4)
-    options = dict(count_seconds=0.0, steps=45, close=0.005)
-    alone = oe.solve(problem, "time-grid", openers=False, **options)
-    result = oe.solve(problem, "time-grid", opener_steps=45, **options)
+    threshold = merged.main_latencies(problem, 25.6)[0]
+    opened = ends.chosen(problem, 25.6, 45, threshold)
+    plain = dataclasses.replace(opened, threshold=0.0)
+    fewer, more = (refuting.attempt(problem, r, 22.0).tasks for r in (opened, plain))
+    assert fewer < more - 0.05
+
+
+def test_time_grid_raises_the_bound():
+    """The stages only rise; the last bound is certified, and no larger one is."""
+    problem = pipeline("darknet19", "3G", devices=3, frames=8, capacity=4)
+    options = dict(count_seconds=0.0, steps=45, opener_steps=45, close=0.005)
+    result = oe.solve(problem, "time-grid", **options)
     raised = [stage["bound"] for stage in result.info["stages"]]
     assert raised == sorted(raised)
-    assert result.bound > alone.bound >= problem.bound("assignment").value
+    assert {stage["name"] for stage in result.info["stages"]} == {"grid", "latency", "openers"}
+    assert result.bound > max(problem.bound(name).value for name in problem.cheap_bounds)
     assert result.info["threshold"] in merged.main_latencies(problem, result.objective)
     check = oe.verify(result)
     assert (check.verdict, check.certified_bound) == ("certified", result.bound)
-    broken = dataclasses.replace(result, bound=1.01 * result.bound)
-    assert not oe.verify(broken)
+    assert not oe.verify(dataclasses.replace(result, bound=1.01 * result.bound))
 
 
 def test_time_grid_counts_whole_tasks():
