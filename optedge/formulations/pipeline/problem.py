@@ -147,7 +147,6 @@ class PipelineProblem(Problem):
 
     solution_types: ClassVar[tuple[type, ...]] = (PipelinePlan,)
     complete_code: ClassVar[bool] = False  # levels of delay do not give every order
-    bound_names: ClassVar[tuple[str, ...]] = ("task",)
 
     def __post_init__(self) -> None:
         chains = np.asarray(self.chains, dtype=np.float64)
@@ -462,9 +461,19 @@ class PipelineProblem(Problem):
 
     # ---- bounds
 
+    @property
+    def bound_names(self) -> tuple[str, ...]:  # type: ignore[override]  # counts have no delays
+        """The bounds that need no search: fewer for the mean delay (``bounds``)."""
+        return bounds.NAMES[self.goal]
+
+    @property
+    def cheap_bounds(self) -> tuple[str, ...]:
+        """All but the grid; very many unlike devices have no assignment either."""
+        return bounds.cheap(self)
+
     def compute_bound(self, name: str) -> Bound:
-        """Return the bound of single tasks, each as if it were alone (``bounds``)."""
-        return bounds.of_tasks(self)
+        """Return one of the bounds of ``bounds``."""
+        return bounds.compute(self, name)
 
     def certify(self, certificate: Certificate) -> float:
         """Return the bound in seconds that ``certificate`` proves (``bounds``)."""
