@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from optedge.formulations.base import BoolArray, FloatArray, IntArray
-from optedge.formulations.pipeline.simulation import DONE, TIE, PipelineData, serve
+from optedge.formulations.pipeline.simulation import TIE, PipelineData, serve
 from optedge.kernels import apply, kernel, overload, price, start
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ class CodeData(NamedTuple):
     tasks: PipelineData
     seconds: FloatArray  # (n_levels,), s
     mean: bool  # whether the mean delay counts, else the makespan
+    released: float  # s, sum of all arrivals
 
 
 class Search(NamedTuple):
@@ -37,7 +38,7 @@ class Search(NamedTuple):
     cuts: IntArray  # (n_tasks,)
     offsets: FloatArray  # (n_tasks,), s
     order: IntArray  # empty: there is none
-    out: FloatArray  # (n_tasks, 6)
+    out: FloatArray  # (0, 6): times are not written
     placed: IntArray  # (n_tasks,)
 
 
@@ -49,7 +50,8 @@ def make_data(problem: PipelineProblem) -> CodeData:
         unit = 1.0  # nothing takes any time: then no level matters
     seconds = np.concatenate([[0.0], unit * GRID])
     seconds.setflags(write=False)
-    return CodeData(problem.arrays, seconds, problem.goal == "mean delay")
+    mean = problem.goal == "mean delay"
+    return CodeData(problem.arrays, seconds, mean, float(problem.release.sum()))
 
 
 def choices(problem: PipelineProblem) -> BoolArray:
@@ -132,7 +134,7 @@ def _open(data: CodeData, x: IntArray) -> Search:
         np.empty(n, np.int64),
         np.empty(n),
         np.zeros(0, np.int64),
-        np.empty((n, 6)),
+        np.empty((0, 6)),
         np.empty(n, np.int64),
     )
     _read(data, state, x)
@@ -161,13 +163,8 @@ def _set(data: CodeData, state: Search, i: int, k: int) -> None:
 @kernel
 def _value(data: CodeData, state: Search) -> float:
     """Return the objective of the plan in the state."""
-    serve(data.tasks, state.cuts, state.offsets, state.order, state.out, state.placed)
-    total, last = 0.0, 0.0
-    for j in range(state.cuts.size):
-        done = state.out[j, DONE]
-        last = max(last, done)
-        total += done - data.tasks.release[j]
-    return total / state.cuts.size if data.mean else last
+    last, total = serve(data.tasks, state.cuts, state.offsets, state.order, state.out, state.placed)
+    return (total - data.released) / state.cuts.size if data.mean else last
 
 
 @overload(start, CodeData)
