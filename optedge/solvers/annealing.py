@@ -14,7 +14,6 @@ from optedge.solvers.code import descent, draw_other, first_code, offer_code, op
 from optedge.solvers.registry import Options, option, register
 from optedge.solvers.run import Run
 
-
 #: What a move is, and the defaults: first and last temperature, moves of one cooling. A problem
 #: whose data give ``propose`` simulates whole plans: moves are dear, and few make sense when hot.
 DEFAULTS = {
@@ -34,9 +33,7 @@ class AnnealingOptions(Options):
     start_temperature: float | None = option(None, "temperature of the first stage", above=0)
     end_temperature: float | None = option(None, "temperature at which a cooling ends", above=0)
     cooling: float = option(0.95, "factor from one stage to the next", above=0, below=1)
-    moves: int | None = option(
-        None, "moves of one cooling, unless max_evaluations is given", low=1
-    )
+    moves: int | None = option(None, "moves of one cooling, unless max_evaluations is given", low=1)
     patience: int = option(50, "coolings in a row without a better code; then it ends", low=1)
     polish: bool = option(True, "whether the problem's descent follows each cooling")
 
@@ -70,10 +67,11 @@ class AnnealingOptions(Options):
 def anneal(problem: Any, options: AnnealingOptions, run: Run) -> None:
     """Reassign one random decision a move; accept it with probability min(1, exp(-delta / T)).
 
-    Where the problem proposes moves of its own (``propose``) those are taken instead. Delta is the relative change of the cost or, where the problem gives a ``guide``, of that smooth
-    stand-in (makespan: the sum of the 16th powers of the loads); the code of least cost is kept.
-    A cooling is followed by the problem's descent; while a budget is left the next cooling starts
-    from the best code. With ``max_evaluations`` one cooling uses nine tenths of the budget.
+    Where the problem proposes moves of its own (``propose``) those are taken instead. Delta is the
+    relative change of the cost or, where the problem gives a ``guide``, of that smooth stand-in
+    (makespan: the sum of the 16th powers of the loads); the code of least cost is kept. A cooling
+    is followed by the problem's descent; while a budget is left the next cooling starts from the
+    best code. With ``max_evaluations`` one cooling uses nine tenths of the budget.
     """
     data, choices = problem.data, problem.choices
     table, counts = option_table(choices)

@@ -50,14 +50,14 @@ def all_values(data: CodeData, rows: IntArray, values: FloatArray) -> None:
     """Write the objective of each code into ``values``."""
     if not len(rows):
         return
-    state = _open(rows[0])
+    state = open_state(rows[0])
     for r in range(len(rows)):
         state.code[:] = rows[r]
-        values[r] = _value(data, state)
+        values[r], _ = simulate(data, state)
 
 
 @kernel
-def _open(x: IntArray) -> Search:
+def open_state(x: IntArray) -> Search:
     """Return the state of code ``x``."""
     n = x.size // 2
     return Search(
@@ -71,25 +71,25 @@ def _open(x: IntArray) -> Search:
 
 
 @kernel
-def _value(data: CodeData, state: Search) -> float:
-    """Return the objective of the plan in the state."""
+def simulate(data: CodeData, state: Search) -> tuple[float, float]:
+    """Return the objective of the plan in the state, and when it ends."""
     code, offsets, seconds = state.code, state.offsets, data.seconds
     n = offsets.size
     for j in range(n):
         offsets[j] = seconds[code[n + j]]
     last, total = serve(data.tasks, code[:n], offsets, state.order, state.out, state.placed)
-    return (total - data.released) / n if data.mean else last
+    return (total - data.released) / n if data.mean else last, last
 
 
 @overload(start, CodeData)
 def _start(data: CodeData, x: IntArray) -> Search:
-    return _open(x)
+    return open_state(x)
 
 
 @overload(price, CodeData)
 def _price(data: CodeData, state: Search, x: IntArray, i: int, k: int) -> float:
     state.code[i] = k
-    value = _value(data, state)
+    value, _ = simulate(data, state)
     state.code[i] = x[i]
     return value
 
@@ -149,7 +149,7 @@ def _propose(data: CodeData, state: Search, x: IntArray, rng: np.random.Generato
             _change(code, touched, j, _draw_cut(data, j, rng))
             if touched[0]:
                 break
-    return _value(data, state)
+    return simulate(data, state)[0]
 
 
 @kernel
