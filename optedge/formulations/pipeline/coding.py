@@ -61,7 +61,8 @@ def useful_cuts(problem: PipelineProblem, chain: FloatArray) -> tuple[IntArray, 
     parts = chain[:, :2].copy() if problem.link == "delay" else chain
     if problem.link == "delay":
         parts[:, 1] += chain[:, 2]
-    first, rest = [], []
+    first: list[int] = []
+    rest: list[int] = []
     for i in np.flatnonzero(np.isfinite(chain[:, 0])).tolist():
         no_worse = (parts <= parts[i]).all(axis=1)
         equal = (parts == parts[i]).all(axis=1)
