@@ -29,16 +29,16 @@ MOVES, CHUNKS = 6_000_000, 1800  # a round has the lesser of so many evaluations
 class PhasePolicyOptions(Options):
     """Options of ``phase-policies``.
 
-    A temperature is relative to the first objective of a cooling divided by the number of tasks.
+    Temperatures are relative to the best objective so far divided by the number of tasks.
     """
 
     moves: int | None = option(
         None, "evaluations of one round, unless max_evaluations is given (a minute of them)", low=8
     )
     drawn: float = option(0.015, "share of them that draws policies, twice", above=0, below=0.5)
-    hot: float = option(1.5, "first temperature of a search from Single Cutting", above=0)
+    hot: float = option(0.5, "first temperature of a search from Single Cutting", above=0)
     cold: float = option(0.1, "first temperature of a search from a policy's plan", above=0)
-    end: float = option(0.01, "last temperature", above=0)
+    end: float = option(0.005, "last temperature", above=0)
     patience: int = option(5, "rounds in a row without a better plan; then it ends", low=1)
 
 
@@ -145,7 +145,7 @@ def _anneal(
     x = code.copy()
     best = code.copy() if out is None else out
     value = float(problem.costs(code[None])[0])
-    scale = value / problem.n_tasks or 1.0
+    scale = run.objective / problem.n_tasks or 1.0
     movable, (table, counts) = np.zeros(0, np.int64), option_table(problem.choices)
     chunk = max(1, min(problem.moves_per_chunk, moves // STAGES))
     done = 0
