@@ -21,8 +21,11 @@ PASSES = ((0.25, 1.0, 0.15), (0.6, 1.05, 0.15), (0.93, 1.04, 0.7))
 KEPT = (24, 12)  # plans kept of policies of one cut a phase, and of those with patterns
 SHARES = (0.5, 0.25, 0.25)  # of the moves, after each of which a quarter of the plans is kept
 DRAW_CHUNK = 2000  # policies that are drawn between two looks at the clock
+REHEATS = 4  # times that a plan is warmed up and cooled again
 STAGES = 40  # least number of temperatures of a cooling
 MOVES, CHUNKS = 6_000_000, 1800  # a round has the lesser of so many evaluations or chunks
+
+Plan = tuple[float, IntArray]  # objective and code
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -35,7 +38,12 @@ class PhasePolicyOptions(Options):
     moves: int | None = option(
         None, "evaluations of one round, unless max_evaluations is given (a minute of them)", low=8
     )
-    drawn: float = option(0.015, "share of them that draws policies, twice", above=0, below=0.5)
+    drawn: float = option(
+        0.02,
+        "share of a start's evaluations that draws policies, of each of two kinds",
+        above=0,
+        below=0.5,
+    )
     hot: float = option(0.5, "first temperature of a search from Single Cutting", above=0)
     cold: float = option(0.1, "first temperature of a search from a policy's plan", above=0)
     end: float = option(0.005, "last temperature", above=0)
@@ -50,28 +58,36 @@ class PhasePolicyOptions(Options):
     source="own",
 )
 def search_phases(problem: PipelineProblem, options: PhasePolicyOptions, run: Run) -> None:
-    """Anneal simple policies cold and Single Cutting hot, the better of the two again.
+    """Anneal plans of simple policies cold and Single Cutting hot; cool the best ones again.
 
-    A round spends a quarter of its evaluations on each of four steps. (1) Policies with phases are
-    drawn at random (``formulations.pipeline.phases``), with ever narrower deadlines; the best 36
-    plans are annealed cold, in three heats of which a quarter of the plans goes on. (2) Annealing
-    from Single Cutting, or the ``start``, which begins hot. (3) The better of both once more.
-    (4) The best plan of all is annealed cold. Rounds follow each other while a budget is left; with
-    ``max_evaluations`` there is one.
+    A round has three starts, a sixth of its evaluations each: policies with phases, Single Cutting
+    (or the ``start``), policies once more. Policies are drawn at random
+    (``formulations.pipeline.phases``), with ever narrower deadlines, and the best 36 plans annealed
+    cold, in three heats of which a quarter of the plans goes on; the other start begins hot. The
+    better two of the three plans found are then warmed up and cooled four times each, and at last
+    the best one. Rounds follow each other while a budget is left; with ``max_evaluations`` there is
+    one.
     """
     first = first_code(problem, run)
     since = 0
     while not run.done() and since < options.patience:
-        before, quarter = run.objective, max(1, _evaluations(problem, options, run) // 4)
-        pool, drawn = _from_policies(problem, options, run, quarter)
-        hot = _anneal(problem, run, first, options.hot, options.end, quarter)
-        if pool < hot:
-            _from_policies(problem, options, run, quarter)
-        else:
-            _anneal(problem, run, first, options.hot, options.end, quarter)
-        if run.code is not None:
-            _anneal(problem, run, run.code, options.cold, options.end, quarter)
-        run.info.setdefault("rounds", []).append({"drawn": drawn, "policies": pool, "hot": hot})
+        before, budget = run.objective, _evaluations(problem, options, run)
+        plans = []
+        for hot in (False, True, False):
+            moves = max(1, budget // 6)
+            if hot:
+                plans.append(_anneal(problem, run, first, options.hot, options.end, moves))
+            else:
+                plans.append(_from_policies(problem, options, run, moves))
+        told = dict(zip(("policies", "hot", "again"), [value for value, _ in plans], strict=True))
+        for kept in (2, 1):
+            plans = sorted(plans, key=lambda plan: plan[0])[:kept]
+            for k, (_, code) in enumerate(plans):
+                for _ in range(REHEATS):
+                    moves = max(1, budget // (4 * kept * REHEATS))
+                    plans[k] = _anneal(problem, run, code, options.cold, options.end, moves)
+                    code = plans[k][1]
+        run.info.setdefault("rounds", []).append({**told, "best": plans[0][0]})
         since = 0 if run.objective < before else since + 1
 
 
@@ -86,35 +102,26 @@ def _evaluations(problem: PipelineProblem, options: PhasePolicyOptions, run: Run
 
 def _from_policies(
     problem: PipelineProblem, options: PhasePolicyOptions, run: Run, budget: int
-) -> tuple[float, float]:
-    """Draw policies, anneal the best plans; return the best value, and that of what was drawn."""
+) -> Plan:
+    """Draw policies, anneal the best plans, and return what comes of them."""
     began, draws = run.evaluations, max(1, int(budget * options.drawn))
     pool = [
         plan
         for cyclic, kept in enumerate(KEPT)
         for plan in _drawn(problem, run, bool(cyclic), kept, draws)
     ]
-    if not pool:
-        return math.inf, math.inf
-    drawn = min(value for value, _ in pool)
+    if not pool:  # stopped before the first
+        code = problem.start_code()
+        return float(problem.costs(code[None])[0]), code
     left = budget - (run.evaluations - began)
     for share in SHARES:
         moves = max(1, int(share * left) // len(pool))
-        cooled = []
-        for _, code in pool:
-            if run.done():
-                break
-            best = code.copy()
-            value = _anneal(problem, run, best, options.cold, options.end, moves, out=best)
-            cooled.append((value, best))
-        pool = sorted([*cooled, *pool[len(cooled) :]], key=lambda plan: plan[0])
-        pool = pool[: max(1, len(pool) // 4)]
-    return pool[0][0], drawn
+        pool = [_anneal(problem, run, x, options.cold, options.end, moves) for _, x in pool]
+        pool = sorted(pool, key=lambda plan: plan[0])[: max(1, len(pool) // 4)]
+    return pool[0]
 
 
-def _drawn(
-    problem: PipelineProblem, run: Run, cyclic: bool, kept: int, draws: int
-) -> list[tuple[float, IntArray]]:
+def _drawn(problem: PipelineProblem, run: Run, cyclic: bool, kept: int, draws: int) -> list[Plan]:
     """Draw policies in passes, the deadlines ever nearer to the end of the best; return plans."""
     end = problem.times(run.solution).done.max()
     for low, high, share in PASSES:
@@ -130,20 +137,10 @@ def _drawn(
 
 
 def _anneal(
-    problem: PipelineProblem,
-    run: Run,
-    code: IntArray,
-    first: float,
-    last: float,
-    moves: int,
-    out: IntArray | None = None,
-) -> float:
-    """Cool from one temperature to another with moves of the problem; return the best value.
-
-    ``out`` is made the best code.
-    """
-    x = code.copy()
-    best = code.copy() if out is None else out
+    problem: PipelineProblem, run: Run, code: IntArray, first: float, last: float, moves: int
+) -> Plan:
+    """Cool from one temperature to another with moves of the problem; return the best plan."""
+    x, best = code.copy(), code.copy()
     value = float(problem.costs(code[None])[0])
     scale = run.objective / problem.n_tasks or 1.0
     movable, (table, counts) = np.zeros(0, np.int64), option_table(problem.choices)
@@ -155,4 +152,4 @@ def _anneal(
         proposed(problem.data, x, best, movable, table, counts, scale, heat, take, run.rng)
         value = offer_code(problem, run, best, take)
         done += take
-    return value
+    return value, best
