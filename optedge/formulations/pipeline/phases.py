@@ -91,21 +91,23 @@ def sample(
         np.zeros(1),
     )
     state = open_state(np.zeros(2 * n, np.int64))
-    best, end = pool.values.min(), math.inf
+    codes, values = pool.codes, pool.values
+    best, end = math.inf, math.inf
+    for k in range(values.size):
+        best = min(best, values[k])
     for _ in range(draws):
         _draw(data, policy, early, late, cyclic, rng)
         _follow(data, policy, state.code[:n])
         value, last = simulate(data, state)
         if value < best:
             best, end = value, last
-        worst = int(pool.values.argmax())
-        if value < pool.values[worst]:
-            new = True
-            for k in range(pool.values.size):
-                new = new and abs(pool.values[k] - value) > CLOSE * abs(value)
-            if new:
-                pool.values[worst] = value
-                pool.codes[worst] = state.code
+        worst, new = 0, True
+        for k in range(values.size):
+            new = new and abs(values[k] - value) > CLOSE * abs(value)
+            worst = k if values[k] > values[worst] else worst
+        if new and value < values[worst]:
+            values[worst] = value
+            codes[worst] = state.code
     return end
 
 
@@ -128,6 +130,11 @@ def _draw(
     for q in range(PHASES):
         end = rng.random() * (late if policy.by_time[0] else longest)
         policy.switches[q] = end if q < phases - 1 else math.inf
+        for k in range(q, 0, -1):  # rising
+            if policy.switches[k] < policy.switches[k - 1]:
+                larger = policy.switches[k - 1]
+                policy.switches[k - 1] = policy.switches[k]
+                policy.switches[k] = larger
         policy.length[q] = 1 + int(rng.random() * CYCLE) if cyclic else 1
         main, other, third = rng.random(), rng.random(), rng.random()
         for k in range(policy.length[q]):
@@ -135,7 +142,6 @@ def _draw(
             policy.pattern[q, k] = main if k == 0 or u < 0.5 else (other if u < 0.85 else third)
         policy.second[q] = rng.random() if rng.random() < 0.5 else 0.9999999
         policy.patience[q] = rng.random() * 0.06 * late if rng.random() < 0.6 else math.inf
-    policy.switches.sort()
     policy.deadline[0] = early + (late - early) * rng.random()
 
 
@@ -170,7 +176,8 @@ def _follow(data: CodeData, policy: Policy, cuts: IntArray) -> None:
                 ready = max(start + table[t, i, 0], previous, slots[slot]) + table[t, i, 1]
                 if max(ready, server) + table[t, i, 2] > deadline:
                     i, longest = last_cut, -1.0
-                    for k in options[t, : useful[t]]:
+                    for r in range(useful[t]):
+                        k = options[t, r]
                         way = table[t, k, 1] + table[t, k, 2]
                         ready = max(start + table[t, k, 0], previous, slots[slot]) + table[t, k, 1]
                         fits = max(ready, server) + table[t, k, 2] <= deadline
@@ -191,7 +198,8 @@ def _follow(data: CodeData, policy: Policy, cuts: IntArray) -> None:
             if overtaking:
                 server = max(server, previous) + in_cloud
                 slots[slot] = max(previous + on_link + in_cloud, server)
-                slot = int(slots.argmin())
+                for k in range(slots.size):
+                    slot = k if slots[k] < slots[slot] else slot
             else:
                 server = max(previous + on_link, server) + in_cloud
                 slots[slot] = server
