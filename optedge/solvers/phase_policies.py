@@ -61,9 +61,10 @@ def search_phases(problem: PipelineProblem, options: PhasePolicyOptions, run: Ru
     """Anneal plans of simple policies cold and Single Cutting hot; cool the best ones again.
 
     A round has three starts, a sixth of its evaluations each: policies with phases, Single Cutting
-    (or the ``start``), policies once more. Policies are drawn at random
+    (or the ``start``), a single policy. Policies are drawn at random
     (``formulations.pipeline.phases``), with ever narrower deadlines, and the best 36 plans annealed
-    cold, in three heats of which a quarter of the plans goes on; the other start begins hot. The
+    cold, in three heats of which a quarter of the plans goes on; the last start draws again and
+    anneals the best plan alone. From Single Cutting annealing begins hot. The
     better two of the three plans found are then warmed up and cooled four times each, and at last
     the best one. Rounds follow each other while a budget is left; with ``max_evaluations`` there is
     one.
@@ -73,13 +74,11 @@ def search_phases(problem: PipelineProblem, options: PhasePolicyOptions, run: Ru
     while not run.done() and since < options.patience:
         before, budget = run.objective, _evaluations(problem, options, run)
         plans = []
-        for hot in (False, True, False):
-            moves = max(1, budget // 6)
-            if hot:
-                plans.append(_anneal(problem, run, first, options.hot, options.end, moves))
-            else:
-                plans.append(_from_policies(problem, options, run, moves))
-        told = dict(zip(("policies", "hot", "again"), [value for value, _ in plans], strict=True))
+        moves = max(1, budget // 6)
+        plans.append(_from_policies(problem, options, run, moves, sum(KEPT)))
+        plans.append(_anneal(problem, run, first, options.hot, options.end, moves))
+        plans.append(_from_policies(problem, options, run, moves, 1))
+        told = dict(zip(("policies", "hot", "policy"), [value for value, _ in plans], strict=True))
         for kept in (2, 1):
             plans = sorted(plans, key=lambda plan: plan[0])[:kept]
             for k, (_, code) in enumerate(plans):
@@ -101,9 +100,9 @@ def _evaluations(problem: PipelineProblem, options: PhasePolicyOptions, run: Run
 
 
 def _from_policies(
-    problem: PipelineProblem, options: PhasePolicyOptions, run: Run, budget: int
+    problem: PipelineProblem, options: PhasePolicyOptions, run: Run, budget: int, most: int
 ) -> Plan:
-    """Draw policies, anneal the best plans, and return what comes of them."""
+    """Draw policies, anneal the best plans, at ``most`` so many, and return what comes of them."""
     began, draws = run.evaluations, max(1, int(budget * options.drawn))
     pool = [
         plan
@@ -113,6 +112,7 @@ def _from_policies(
     if not pool:  # stopped before the first
         code = problem.start_code()
         return float(problem.costs(code[None])[0]), code
+    pool = sorted(pool, key=lambda plan: plan[0])[:most]
     left = budget - (run.evaluations - began)
     for share in SHARES:
         moves = max(1, int(share * left) // len(pool))
@@ -124,8 +124,9 @@ def _from_policies(
 def _drawn(problem: PipelineProblem, run: Run, cyclic: bool, kept: int, draws: int) -> list[Plan]:
     """Draw policies in passes, the deadlines ever nearer to the end of the best; return plans."""
     end = problem.times(run.solution).done.max()
+    pool = make_pool(problem.n_tasks, kept)
     for low, high, share in PASSES:
-        pool, left = make_pool(problem.n_tasks, kept), math.ceil(share * draws)
+        left = math.ceil(share * draws)
         early, late = low * end, high * end
         while left > 0 and not run.done():
             take = min(left, DRAW_CHUNK, run.evaluations_left)
