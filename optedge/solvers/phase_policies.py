@@ -39,7 +39,7 @@ class PhasePolicyOptions(Options):
         None, "evaluations of one round, unless max_evaluations is given (a minute of them)", low=8
     )
     drawn: float = option(
-        0.02,
+        0.06,
         "share of a start's evaluations that draws policies, of each of two kinds",
         above=0,
         below=0.5,
