@@ -1,4 +1,4 @@
-"""What metaheuristics search: a cut and a level of delay for each task, and compiled moves.
+"""What metaheuristics search: a cut and a level of delay for each task.
 
 Decision j is the cut of task j, decision n_tasks + j its level: the seconds by which the task
 counts as later when it is settled who commits next (level 0: none). So a change of one cut leaves
@@ -7,38 +7,20 @@ the places of the other tasks alone. Prices are those of the whole plan, simulat
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from optedge.formulations.base import BoolArray, FloatArray, IntArray
-from optedge.formulations.pipeline.simulation import DONE, TIE, PipelineData, serve
-from optedge.kernels import apply, kernel, overload, price, start
+from optedge.formulations.pipeline.moves import CodeData, all_values
+from optedge.formulations.pipeline.simulation import TIE
 
 if TYPE_CHECKING:
     from optedge.formulations.pipeline.problem import PipelinePlan, PipelineProblem
 
 #: Levels from the second on, in units of the longest time on a device.
 GRID = 2.0 ** np.arange(-5, 4)
-
-
-class CodeData(NamedTuple):
-    """The arrays of an instance, and what its codes mean."""
-
-    tasks: PipelineData
-    seconds: FloatArray  # (n_levels,), s
-    mean: bool  # whether the mean delay counts, else the makespan
-
-
-class Search(NamedTuple):
-    """The plan that a search is at, and room to work in."""
-
-    cuts: IntArray  # (n_tasks,)
-    offsets: FloatArray  # (n_tasks,), s
-    order: IntArray  # empty: there is none
-    out: FloatArray  # (n_tasks, 6)
-    placed: IntArray  # (n_tasks,)
 
 
 def make_data(problem: PipelineProblem) -> CodeData:
@@ -49,7 +31,45 @@ def make_data(problem: PipelineProblem) -> CodeData:
         unit = 1.0  # nothing takes any time: then no level matters
     seconds = np.concatenate([[0.0], unit * GRID])
     seconds.setflags(write=False)
-    return CodeData(problem.arrays, seconds, problem.goal == "mean delay")
+    options = np.tile(np.arange(problem.n_cuts), (len(problem.chains), 1))
+    useful, allowed = np.ones((2, len(problem.chains)), dtype=np.int64)
+    for t, chain in enumerate(problem.chains):
+        first, rest = useful_cuts(problem, chain)
+        useful[t], allowed[t] = first.size, first.size + rest.size
+        options[t, : allowed[t]] = np.concatenate([first, rest])
+    for array in (options, useful, allowed):
+        array.setflags(write=False)
+    return CodeData(
+        problem.arrays,
+        seconds,
+        problem.goal == "mean delay",
+        float(problem.release.sum()),
+        problem.device,
+        options,
+        useful,
+        allowed,
+    )
+
+
+def useful_cuts(problem: PipelineProblem, chain: FloatArray) -> tuple[IntArray, IntArray]:
+    """Return the cuts of a type that searches draw from, rising, and its other ones.
+
+    A cut is left out where another needs no more on the device and is done no later. That is a rule
+    of thumb: the cloud may be short of time. Where links have a capacity, link and cloud are
+    compared apart.
+    """
+    parts = chain[:, :2].copy() if problem.link == "delay" else chain
+    if problem.link == "delay":
+        parts[:, 1] += chain[:, 2]
+    first: list[int] = []
+    rest: list[int] = []
+    for i in np.flatnonzero(np.isfinite(chain[:, 0])).tolist():
+        no_worse = (parts <= parts[i]).all(axis=1)
+        equal = (parts == parts[i]).all(axis=1)
+        equal[-1] = i == len(chain) - 1
+        earlier = np.arange(len(chain)) < i
+        (rest if (no_worse & (~equal | earlier)).any() else first).append(i)
+    return np.array(first, dtype=np.int64), np.array(rest, dtype=np.int64)
 
 
 def choices(problem: PipelineProblem) -> BoolArray:
@@ -75,7 +95,7 @@ def costs(problem: PipelineProblem, codes: npt.ArrayLike) -> FloatArray:
         if part.size and part.view(np.uint64).max() >= limit:
             raise ValueError(f"codes: {what} are 0 to {limit - 1}.")
     values = np.empty(len(rows))
-    _all_values(problem.data, rows, values)
+    all_values(problem.data, rows, values)
     return values
 
 
@@ -108,82 +128,3 @@ def encode(problem: PipelineProblem, x: PipelinePlan) -> IntArray:
         after[:e] = np.maximum(after[:e], value)
         before[e] = after[e] = -np.inf
     return np.concatenate([x.cuts, levels])
-
-
-# ------------------------------------------------------------------ compiled
-
-
-@kernel
-def _all_values(data: CodeData, rows: IntArray, values: FloatArray) -> None:
-    """Write the objective of each code into ``values``."""
-    if not len(rows):
-        return
-    state = _open(data, rows[0])
-    for r in range(len(rows)):
-        _read(data, state, rows[r])
-        values[r] = _value(data, state)
-
-
-@kernel
-def _open(data: CodeData, x: IntArray) -> Search:
-    """Return the state of code ``x``."""
-    n = data.tasks.release.size
-    state = Search(
-        np.empty(n, np.int64),
-        np.empty(n),
-        np.zeros(0, np.int64),
-        np.empty((n, 6)),
-        np.empty(n, np.int64),
-    )
-    _read(data, state, x)
-    return state
-
-
-@kernel
-def _read(data: CodeData, state: Search, x: IntArray) -> None:
-    """Bring the state to code ``x``."""
-    n = state.cuts.size
-    for j in range(n):
-        state.cuts[j] = x[j]
-        state.offsets[j] = data.seconds[x[n + j]]
-
-
-@kernel
-def _set(data: CodeData, state: Search, i: int, k: int) -> None:
-    """Set decision ``i`` of the state to option ``k``."""
-    n = state.cuts.size
-    if i < n:
-        state.cuts[i] = k
-    else:
-        state.offsets[i - n] = data.seconds[k]
-
-
-@kernel
-def _value(data: CodeData, state: Search) -> float:
-    """Return the objective of the plan in the state."""
-    serve(data.tasks, state.cuts, state.offsets, state.order, state.out, state.placed)
-    total, last = 0.0, 0.0
-    for j in range(state.cuts.size):
-        done = state.out[j, DONE]
-        last = max(last, done)
-        total += done - data.tasks.release[j]
-    return total / state.cuts.size if data.mean else last
-
-
-@overload(start, CodeData)
-def _start(data: CodeData, x: IntArray) -> Search:
-    return _open(data, x)
-
-
-@overload(price, CodeData)
-def _price(data: CodeData, state: Search, x: IntArray, i: int, k: int) -> float:
-    _set(data, state, i, k)
-    value = _value(data, state)
-    _set(data, state, i, x[i])
-    return value
-
-
-@overload(apply, CodeData)
-def _apply(data: CodeData, state: Search, x: IntArray, i: int, k: int) -> None:
-    x[i] = k
-    _set(data, state, i, k)

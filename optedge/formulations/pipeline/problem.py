@@ -42,7 +42,7 @@ from optedge.formulations.base import (
     Problem,
     array_field,
 )
-from optedge.formulations.pipeline import bounds, coding, models, simulation, views
+from optedge.formulations.pipeline import bounds, coding, models, moves, simulation, views
 from optedge.formulations.pipeline.construction import network_cuts
 from optedge.networks.graph import LayerGraph
 from optedge.platforms import Platform
@@ -321,7 +321,7 @@ class PipelineProblem(Problem):
         return coding.choices(self)
 
     @functools.cached_property
-    def data(self) -> coding.CodeData:
+    def data(self) -> moves.CodeData:
         """The arrays that the compiled moves read."""
         return coding.make_data(self)
 

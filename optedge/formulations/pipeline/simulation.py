@@ -60,8 +60,8 @@ def serve(
     order: IntArray,
     out: FloatArray,
     placed: IntArray,
-) -> None:
-    """Write the times of every task of a plan into ``out`` (n_tasks, 6).
+) -> tuple[float, float]:
+    """Simulate a plan; return the latest and the sum of all completions, in seconds.
 
     Parameters
     ----------
@@ -74,149 +74,103 @@ def serve(
         committed first, ties to the lowest device. Not used if there is an order.
     order
         The device that commits, one after the other, (n_tasks,); empty for none. Fewer are the
-        begin of a plan: the times of its tasks, served to their end, are written.
+        begin of a plan: its tasks are served to their end, and they alone count.
     out
-        START, FINISH on the device, ADMITTED, SENT (start of the transmission), SERVED (start in
-        the cloud) and DONE; NaN in the middle three of what never leaves its device.
+        Of each task, (n_tasks, 6): START, FINISH on the device, ADMITTED, SENT (start of the
+        transmission), SERVED (start in the cloud) and DONE; NaN in the middle three of what never
+        leaves its device. Without rows nothing is written, for speed.
     placed
         The devices in the order in which they committed, (n_tasks,).
     """
-    devices = data.first.size - 1
-    last_cut = data.table.shape[1] - 1
-    at = data.first[:-1].copy()
-    free, line = np.zeros(devices), np.zeros(devices)
-    ends = np.zeros(data.release.size)  # completions in the cloud, in the order of service
-    waiting = np.empty(data.release.size, np.int64)  # admitted, place in the service still open
-    settled, waits, previous, server = 0, 0, 0.0, 0.0
-    for p in range(order.size if order.size else data.release.size):
-        e = order[p] if order.size else _next_device(data, at, free, cuts, offsets)
-        placed[p] = e
+    # Fields are read once: compiled loops are slow to look into tuples of arrays.
+    release, kind, first, table = data.release, data.kind, data.first, data.table
+    capacity, link, overtaking, hold = data.capacity, data.link, data.overtaking, data.hold
+    n, devices, last_cut = release.size, first.size - 1, table.shape[1] - 1
+    ordered, detailed = order.size > 0, out.shape[0] > 0
+    at = first[:-1].copy()
+    # The next task of each device: when it leaves, and that plus its offset; the end of its link.
+    leaves, turn, line = np.zeros(devices), np.full(devices, math.inf), np.zeros(devices)
+    ends = np.empty(n)  # completions in the cloud, in the order of service
+    # What is on its way to the cloud, from `head` to `tail`: arrival and seconds there, which task.
+    arrives, stays, way = np.empty(n), np.empty(n), np.empty(n, np.int64)
+    settled, ended, head, tail = 0, 0, 0, 0  # completions that are known, and over
+    previous, server, latest, total = 0.0, 0.0, 0.0, 0.0
+    for e in range(devices):
         j = at[e]
-        at[e] += 1
-        seconds = data.table[data.kind[j], cuts[j]]
-        out[j, START] = max(free[e], data.release[j])
-        finish = out[j, START] + seconds[0]
-        out[j, FINISH], free[e] = finish, finish
-        if cuts[j] == last_cut:
-            out[j, ADMITTED] = out[j, SENT] = out[j, SERVED] = np.nan
-            out[j, DONE] = finish
-            continue
-        admitted = max(finish, previous)
-        if data.overtaking:
-            settled, waits, server = _settle(
-                data, cuts, out, waiting, ends, settled, waits, server, admitted
-            )
-            while True:  # until a slot is free
-                held = waits
-                k = settled - 1
-                while k >= 0 and ends[k] > admitted:
-                    held += 1
-                    k -= 1
-                if held < data.capacity:
-                    break
-                if k + 1 == settled:  # nobody else comes before the next completion
-                    settled, waits, server = _serve_one(
-                        data, cuts, out, waiting, ends, settled, waits, server
-                    )
-                admitted = max(admitted, ends[k + 1])
-                settled, waits, server = _settle(
-                    data, cuts, out, waiting, ends, settled, waits, server, admitted
-                )
-        elif settled >= data.capacity:
-            admitted = max(admitted, ends[settled - data.capacity])
-        previous = admitted
-        out[j, ADMITTED] = admitted
-        if data.hold:
-            free[e] = admitted
-        sent = admitted
-        if data.link:
-            own = e if data.link == 1 else 0
-            sent = max(admitted, line[own])
-            line[own] = sent + seconds[1]
-        out[j, SENT] = sent
-        if data.overtaking:
-            waiting[waits] = j
-            waits += 1
+        if j < first[e + 1]:
+            leaves[e] = release[j] + table[kind[j], cuts[j], 0]
+            turn[e] = leaves[e] if ordered else leaves[e] + offsets[j]
+            if detailed:
+                out[j, START] = release[j]
+    count = order.size if ordered else n
+    for p in range(count + 1):
+        more = p < count  # in the end what is left in the cloud is served
+        admitted = math.inf
+        if more:
+            e = order[p] if ordered else _first(turn)
+            while e < 0 or at[e] == first[e + 1]:  # cuts that a type lacks never end: any device
+                e += 1
+            placed[p] = e
+            j, free = at[e], leaves[e]
+            admitted = max(free, previous)
+            if detailed:
+                out[j, FINISH] = out[j, DONE] = free
+                out[j, ADMITTED] = out[j, SENT] = out[j, SERVED] = np.nan
+        if more and cuts[j] == last_cut:
+            latest = max(latest, free)
+            total += free
         else:
-            out[j, SERVED] = max(sent + seconds[1], server)
-            server = out[j, SERVED] + seconds[2]
-            out[j, DONE] = server
-            ends[settled] = server
-            settled += 1
-    _settle(data, cuts, out, waiting, ends, settled, waits, server, math.inf)
+            while True:
+                # What arrives by then is served: nobody admitted then overtakes it.
+                while head < tail and (arrives[head] <= admitted or not overtaking):
+                    served = max(arrives[head], server)
+                    server = served + stays[head]
+                    if detailed:
+                        out[way[head], SERVED], out[way[head], DONE] = served, server
+                    ends[settled] = server
+                    total += server
+                    settled += 1
+                    head += 1
+                while ended < settled and ends[ended] <= admitted:
+                    ended += 1
+                if tail - head + settled - ended < capacity:
+                    break
+                admitted = ends[ended] if ended < settled else arrives[head]
+            if not more:
+                break
+            previous = sent = admitted
+            if hold:
+                free = admitted
+            on_link = table[kind[j], cuts[j], 1]
+            if link:
+                own = e if link == 1 else 0
+                sent = max(admitted, line[own])
+                line[own] = sent + on_link
+            if detailed:
+                out[j, ADMITTED], out[j, SENT] = admitted, sent
+            arrival, place = sent + on_link, tail
+            while place > head and arrives[place - 1] > arrival:
+                arrives[place], stays[place] = arrives[place - 1], stays[place - 1]
+                way[place] = way[place - 1]
+                place -= 1
+            arrives[place], stays[place], way[place] = arrival, table[kind[j], cuts[j], 2], j
+            tail += 1
+        at[e] = j = j + 1
+        turn[e] = math.inf
+        if j < first[e + 1]:
+            start = max(free, release[j])
+            leaves[e] = start + table[kind[j], cuts[j], 0]
+            turn[e] = leaves[e] if ordered else leaves[e] + offsets[j]
+            if detailed:
+                out[j, START] = start
+    return max(latest, server), total
 
 
 @kernel
-def _next_device(
-    data: PipelineData, at: IntArray, free: FloatArray, cuts: IntArray, offsets: FloatArray
-) -> int:
-    """Return the device whose next task has the least finish plus offset, ties to the lowest."""
-    best, chosen = math.inf, -1
-    for e in range(at.size):
-        j = at[e]
-        if j < data.first[e + 1]:
-            value = max(free[e], data.release[j])
-            value += data.table[data.kind[j], cuts[j], 0] + offsets[j]
-            if chosen < 0 or value < best - TIE:
-                best, chosen = value, e
+def _first(turn: FloatArray) -> int:
+    """Return the device whose turn is the earliest, ties to the lowest; -1 if it never comes."""
+    least, chosen = math.inf, -1
+    for e in range(turn.size):
+        if turn[e] < least - TIE:
+            least, chosen = turn[e], e
     return chosen
-
-
-@kernel
-def _settle(
-    data: PipelineData,
-    cuts: IntArray,
-    out: FloatArray,
-    waiting: IntArray,
-    ends: FloatArray,
-    settled: int,
-    waits: int,
-    server: float,
-    until: float,
-) -> tuple[int, int, float]:
-    """Serve what arrives in the cloud by ``until``: nobody admitted then overtakes it."""
-    while waits:
-        first = _earliest(data, cuts, out, waiting, waits)
-        j = waiting[first]
-        if out[j, SENT] + data.table[data.kind[j], cuts[j], 1] > until:
-            break
-        settled, waits, server = _serve_one(data, cuts, out, waiting, ends, settled, waits, server)
-    return settled, waits, server
-
-
-@kernel
-def _earliest(
-    data: PipelineData, cuts: IntArray, out: FloatArray, waiting: IntArray, waits: int
-) -> int:
-    """Return the place of what arrives first, ties to what was admitted first."""
-    first, best = 0, math.inf
-    for k in range(waits):
-        j = waiting[k]
-        arrives = out[j, SENT] + data.table[data.kind[j], cuts[j], 1]
-        if arrives < best:
-            first, best = k, arrives
-    return first
-
-
-@kernel
-def _serve_one(
-    data: PipelineData,
-    cuts: IntArray,
-    out: FloatArray,
-    waiting: IntArray,
-    ends: FloatArray,
-    settled: int,
-    waits: int,
-    server: float,
-) -> tuple[int, int, float]:
-    """Let the cloud serve what arrives first."""
-    first = _earliest(data, cuts, out, waiting, waits)
-    j = waiting[first]
-    seconds = data.table[data.kind[j], cuts[j]]
-    out[j, SERVED] = max(out[j, SENT] + seconds[1], server)
-    server = out[j, SERVED] + seconds[2]
-    out[j, DONE] = server
-    ends[settled] = server
-    for k in range(first, waits - 1):
-        waiting[k] = waiting[k + 1]
-    return settled + 1, waits - 1, server
