@@ -65,7 +65,7 @@ def in_turn(problem: MakespanProblem, run: Run) -> None:
     The next node in turn takes what that one cannot.
     """
     m = problem.n_servers
-    _in_order(problem, run, lambda i, load: (np.arange(m) - float(i)) % m)
+    _in_order(problem, run, lambda i, load: np.asarray((np.arange(m) - i) % m, np.float64))
 
 
 def _in_order(

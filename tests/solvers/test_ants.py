@@ -75,7 +75,7 @@ def test_what_the_deposits_reward():
 
 
 def test_round_robin_ignores_speed():
-    """A1 by turns: tasks 1 and 3 to the slow node, 16 s; who cannot go there goes on to the next."""
+    """A1 by turns: tasks 1 and 3 to the slow node, 16 s; who cannot go there goes on."""
     r = oe.solve(A1, "round-robin")
     assert (r.solution.tolist(), r.objective) == ([0, 1, 0, 1], 16)
     p = oe.MakespanProblem([[INF, 1, 1], [1, INF, 1], [1, 1, 1], [1, 1, 1]])
