@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from optedge.exercises.answers import Refused
+from optedge.formulations.base import Problem
 from optedge.formulations.offloading import Schedule
-from optedge.formulations.offloading.problem import OffloadingProblem
 from optedge.solvers.front import solve
 from optedge.solvers.run import Run
 
@@ -19,10 +19,10 @@ from optedge.solvers.run import Run
 class Batch:
     """Instances on which a mean is taken."""
 
-    problems: tuple[OffloadingProblem, ...]
+    problems: tuple[Problem, ...]
 
 
-Hidden = Batch | OffloadingProblem
+Hidden = Batch | Problem
 
 
 def worse_than(rival: str, answer: Callable[..., Any], hidden: Hidden, budget: int) -> str:
@@ -54,7 +54,7 @@ def worse_than(rival: str, answer: Callable[..., Any], hidden: Hidden, budget: i
     return f"{many} {mean:g}, that of {rival!r} {level:g}"
 
 
-def _value(answer: Callable[..., Any], p: OffloadingProblem, budget: int) -> float:
+def _value(answer: Callable[..., Any], p: Problem, budget: int) -> float:
     run = Run(p, seed=0, max_evaluations=budget)
     x = answer(p, run)
     x = x if isinstance(x, Schedule) else np.asarray(x)
