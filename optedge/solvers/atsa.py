@@ -24,10 +24,15 @@ HEURISTICS = ("memory", "inverse_et", "completion")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AtsaOptions(Options):
-    """Options of ``atsa``; ``deposit="sum"`` with ``heuristic="memory"`` is the published rule."""
+    """Options of ``atsa``."""
 
-    deposit: str = option(
-        "makespan", "what an ant's pheromone is the inverse of", choices=("makespan", "sum")
+    variant: str | None = option(
+        None,
+        "shorthand for deposit: published = sum, corrected = makespan",
+        choices=("published", "corrected"),
+    )
+    deposit: str | None = option(
+        None, "what an ant's pheromone is the inverse of (makespan)", choices=("makespan", "sum")
     )
     heuristic: str = option("memory", "what attracts beside pheromone", choices=HEURISTICS)
     memory: str = option(
@@ -40,7 +45,16 @@ class AtsaOptions(Options):
     alpha: float = option(1.0, "exponent of the pheromone", low=1, high=10)
     beta: float = option(5.0, "exponent of the heuristic", low=1, high=10)
     rho: float = option(0.5, "share of the pheromone lost in an iteration", low=0, high=1)
-    q: float = option(5.0, "pheromone left by an ant whose tasks take one mean time", above=0)
+    q: float = option(5.0, "pheromone left by an ant whose makespan or sum is a mean time", above=0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.variant is not None and self.deposit is not None:
+            raise TypeError("give variant or deposit, not both: variant is shorthand for it.")
+        if self.deposit is None:
+            rule = "sum" if self.variant == "published" else "makespan"
+            object.__setattr__(self, "deposit", rule)
+            object.__setattr__(self, "variant", None)  # so that the options can be given again
 
 
 @register(
@@ -69,7 +83,7 @@ def schedule_by_ants(problem: MakespanProblem, options: AtsaOptions, run: Run) -
     Departures from the paper, and what it leaves open:
 
     (a) Z is the makespan, ready times included: the total time is least where every task is on its
-    fastest node, which balances nothing. ``"sum"`` is as published. (b) The published heuristic
+    fastest node, which balances nothing. ``"sum"``, or ``variant="published"``, is literal. (b) The published heuristic
     knows memory only; the other two know times. (c) A node where the task does not fit
     (:math:`\mu_j + q_i/P_j > 1`) is forbidden; the published :math:`\eta` would turn negative. An
     ant without a node left is dead and leaves nothing. Memory is free again at the end of the

@@ -8,6 +8,7 @@ from conftest import INF, brute_force, random_problem, seeds
 
 import optedge as oe
 from optedge.formulations.makespan_moves import make_data
+from optedge.solvers import atsa
 from optedge.solvers.atsa import HEURISTICS, build_tours, mean_time, memory_shares
 
 A1 = oe.MakespanProblem([[2, 4], [3, 6], [4, 8], [5, 10]], name="A1")
@@ -139,6 +140,34 @@ def test_published_limits_of_the_exponents():
             oe.solve(A1, "atsa", **options)
     with pytest.raises(ValueError, match="option heuristic must be one of"):
         oe.solve(A1, "atsa", heuristic="speed")
+
+
+def test_variants_are_shorthand_for_the_deposit():
+    """Published is the sum; both together are refused; a result's options can be given again."""
+    p = random_problem(2, 10, 3)
+    r = oe.solve(p, "atsa", variant="published", iterations=5)
+    assert (r.options["deposit"], r.options["variant"]) == ("sum", None)
+    again = oe.solve(p, "atsa", **r.options)
+    assert again.solution.tolist() == r.solution.tolist() and again.options == r.options
+    assert oe.solve(p, "atsa", iterations=1).options["deposit"] == "makespan"
+    with pytest.raises(TypeError, match="give variant or deposit, not both"):
+        oe.solve(p, "atsa", variant="corrected", deposit="sum")
+
+
+@pytest.mark.parametrize(("deposit", "low", "high"), [("makespan", 10, 10.2), ("sum", 12, 14)])
+def test_the_deposit_decides_what_is_learnt(deposit, low, high, monkeypatch):
+    """A1 with a mild heuristic: by the makespan all ants end at 10 s, by the total near 14 s."""
+    tours, offer = [], atsa.offer_codes
+
+    def watch(problem, run, codes):
+        tours.append(codes)
+        return offer(problem, run, codes)
+
+    monkeypatch.setattr(atsa, "offer_codes", watch)
+    for seed in range(5):
+        ants = {"deposit": deposit, "heuristic": "completion", "beta": 1.0, "ants": 40}
+        oe.solve(A1, "atsa", seed=seed, bound=False, **ants)
+        assert low <= A1.costs(np.concatenate(tours[-5:])).mean() <= high
 
 
 def test_evaporation_of_everything_leaves_the_floor():
