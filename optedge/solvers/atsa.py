@@ -83,22 +83,24 @@ def schedule_by_ants(problem: MakespanProblem, options: AtsaOptions, run: Run) -
     Departures from the paper, and what it leaves open:
 
     (a) Z is the makespan, ready times included: the total time is least where every task is on its
-    fastest node, which balances nothing. ``"sum"``, or ``variant="published"``, is literal. (b) The published heuristic
-    knows memory only; the other two know times. (c) A node where the task does not fit
-    (:math:`\mu_j + q_i/P_j > 1`) is forbidden; the published :math:`\eta` would turn negative. An
-    ant without a node left is dead and leaves nothing. Memory is free again at the end of the
-    window; with ``memory="exclusive"`` :math:`\mu_j` is the share of the task itself, since tasks
-    run one at a time. The memory rows of the problem hold under either rule. A problem without
-    memory gets one that is like the paper's experiment: a task needs its size, nodes have capacity
-    in proportion to their speed, together twice the need, and none is forbidden. (d) Tasks have
-    times of their own; literally all are alike. (e) The first pheromone is 1 / mean(ET), the least
-    1e-12. (f) The best assignment is kept, but leaves nothing by itself; times are divided by
-    their mean, so that results do not depend on their unit. (g) :math:`1 \le \alpha, \beta \le 10`
-    as in eq. (2). Ants, iterations and :math:`\delta = 1` are ours.
+    fastest node, which balances nothing. ``"sum"``, or ``variant="published"``, is literal. (b)
+    The published heuristic knows memory only; the other two know times. (c) A node where the task
+    does not fit (:math:`\mu_j + q_i/P_j > 1`) is forbidden; the published :math:`\eta` would turn
+    negative. An ant without a node left is dead and leaves nothing. Memory is free again at the
+    end of the window; with ``memory="exclusive"`` :math:`\mu_j` is the share of the task itself,
+    since tasks run one at a time. The memory rows of the problem hold under either rule. A problem
+    without memory gets one: a task needs its size, nodes have capacity in proportion to their
+    speed (which is when the published heuristic works), together twice the need, and none is
+    forbidden. (d) Tasks have times of their own; literally all are alike. (e) The first pheromone
+    is 1 / mean(ET), the least 1e-12. (f) The best assignment is kept, but leaves nothing by
+    itself; times are divided by their mean, so that results do not depend on their unit. (g)
+    :math:`1 \le \alpha, \beta \le 10` as in eq. (2). Ants, iterations and :math:`\delta = 1` are
+    ours.
 
     References
     ----------
-    Xu, Zhang, Kadoch, Cheriet, EURASIP J. Wireless Com. Network. 2020:211, section 3.
+    Xu, Zhang, Kadoch, Cheriet, EURASIP J. Wireless Com. Network. 2020:211; Dorigo, Maniezzo,
+    Colorni, IEEE Trans. SMC-B 26 (1996).
     """
     if run.start is not None:
         offer_code(problem, run, problem.encode(run.start))

@@ -11,9 +11,9 @@ def ants(beta=5, ready=True):
 
     def ant(p, run):
         trail, best, least = np.ones(p.times.shape), None, np.inf
-        for _ in range(20):
+        for _ in range(8):
             tours = []
-            for _ in range(10):
+            for _ in range(8):
                 load, x = p.ready * ready, []
                 for i in range(p.n_tasks):
                     weight = trail[i] / (load + p.times[i]) ** beta
