@@ -170,6 +170,13 @@ def test_the_deposit_decides_what_is_learnt(deposit, low, high, monkeypatch):
         assert low <= A1.costs(np.concatenate(tours[-5:])).mean() <= high
 
 
+def test_the_swarm_of_the_comparison():
+    """Section 5: 30 particles, w = .7, c1 = c2 = 1.5, node = position rounded down."""
+    options = oe.solve(A1, "particle-swarm", max_evaluations=60).options
+    told = {name: options[name] for name in ("particles", "inertia", "own", "all")}
+    assert told == {"particles": 30, "inertia": 0.7, "own": 1.5, "all": 1.5}
+
+
 def test_evaporation_of_everything_leaves_the_floor():
     """With rho = 1 pairs that nobody used have the least pheromone, and the search goes on."""
     assert oe.solve(A1, "atsa", rho=1.0, ants=2, iterations=5).objective <= 14
