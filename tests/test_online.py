@@ -241,6 +241,12 @@ def test_any_solver_serves_the_windows(draw):
     assert list(r.tasks.columns)[:3] == ["arrival_s", "window", "node"] and len(r.tasks) == 40
 
 
+def test_tasks_that_take_no_time():
+    """Nothing is divided by zero: makespan and bound are both 0, the ratio is 1."""
+    r = oe.online.schedule(oe.MakespanProblem(np.zeros((4, 2))), "atsa", window=2)
+    assert (r.makespan, r.bound, r.ratio, r.utilisation, r.mean_response) == (0, 0, 1, 0, 0)
+
+
 def test_memory_of_a_window_and_of_a_task():
     """What fits nowhere any more waits for the next window; one at a time all fit."""
     p = oe.MakespanProblem(np.ones((5, 2)), memory=[1] * 5, capacity=[1, 1])

@@ -147,7 +147,9 @@ class Outcome:
 
     @property
     def ratio(self) -> float:
-        """Makespan over bound, at least 1; ``inf`` where the bound is 0."""
+        """Makespan over bound, at least 1; ``inf`` where only the bound is 0."""
+        if self.makespan == self.bound:
+            return 1.0
         return self.makespan / self.bound if self.bound > 0 else np.inf
 
     def __repr__(self) -> str:
