@@ -10,8 +10,6 @@ import numpy as np
 
 from optedge.exercises.answers import Refused
 from optedge.formulations.base import Problem
-from optedge.formulations.offloading import Schedule
-from optedge.formulations.pipeline import PipelinePlan
 from optedge.solvers.front import solve
 from optedge.solvers.run import Run
 
@@ -63,7 +61,7 @@ def worse_than(
 def _value(answer: Callable[..., Any], p: Problem, budget: int) -> float:
     run = Run(p, seed=0, max_evaluations=budget)
     x = answer(p, run)
-    x = x if isinstance(x, Schedule | PipelinePlan) else np.asarray(x)
+    x = x if isinstance(x, p.solution_types) else np.asarray(x)
     faults = p.violations(x)
     if faults:
         raise Refused(faults[0].rstrip("."))

@@ -7,7 +7,7 @@ import pytest
 from conftest import seeds
 from trying import guess_right, guess_wrong, right, wrong
 
-import optedge as oe
+from optedge.formulations.offloading import Schedule
 
 EVERY = np.array(list(itertools.product(range(3), repeat=6)))
 
@@ -103,5 +103,5 @@ def test_wrong_functions(seed):
     wrong("05-4", lambda p, run: [0] * 6, "that of 'greedy'", seed)
     wrong("05-4", lambda p, run: run.rng.integers(0, 3, 6), "that of 'greedy'", seed)
     wrong("05-4", lambda p, run: [3] * 6, "there is no server 3", seed)
-    wrong("05-4", lambda p, run: oe.Schedule([1] * 6, [0] * 6), "not yet", seed)
+    wrong("05-4", lambda p, run: Schedule([1] * 6, [0] * 6), "not yet", seed)
     wrong("05-4", spendthrift, "candidates, 1000 are allowed", seed)
