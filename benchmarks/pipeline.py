@@ -7,7 +7,7 @@ chosen by ``--tables``:
   of ``time-grid``, what its certificate proves without a solver, the excess, the seconds of both.
 * ``methods``: the published policies and general searches on the same instances, ``--seconds``
   each, beside the bounds of the first table, or of a shorter run where that is not asked for.
-* ``simulator``: replays of 150 tasks a second, called from compiled code.
+* ``simulator``: replays of random plans a second, called from compiled code.
 
 Every row is measured in a process of its own on one core; with ``--jobs 2`` two at a time, each on
 its own core. With ``--out FILE`` the rows stand in FILE.part as soon as they are measured.
@@ -266,7 +266,7 @@ def _labels(case: tuple[str, str, str]) -> dict[str, str]:
 TITLES = {
     "proved": "Best schedules and bounds",
     "methods": "Excess of policies and searches over these bounds",
-    "simulator": "Replays of 150 tasks",
+    "simulator": "Replays of whole plans",
 }
 ROWS = {"proved": _proved, "methods": _methods, "simulator": _simulator}
 MEASURES = {

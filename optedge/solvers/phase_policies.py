@@ -21,9 +21,10 @@ PASSES = ((0.25, 1.0, 0.15), (0.6, 1.05, 0.15), (0.93, 1.04, 0.7))
 KEPT = (24, 12)  # plans kept of policies of one cut a phase, and of those with patterns
 SHARES = (0.5, 0.25, 0.25)  # of the moves, after each of which a quarter of the plans is kept
 DRAW_CHUNK = 2000  # policies that are drawn between two looks at the clock
+POOLS, MOST = 10, 8  # pools of policies in a round; nearly all plans of one lie in one basin
 REHEATS = 4  # times that a plan is warmed up and cooled again
 STAGES = 40  # least number of temperatures of a cooling
-MOVES, CHUNKS = 6_000_000, 1800  # a round has the lesser of so many evaluations or chunks
+MOVES, CHUNKS = 4_000_000, 1200  # a round has the lesser of so many evaluations or chunks
 
 Plan = tuple[float, IntArray]  # objective and code
 
@@ -39,8 +40,8 @@ class PhasePolicyOptions(Options):
         None, "evaluations of one round, unless max_evaluations is given (a minute of them)", low=8
     )
     drawn: float = option(
-        0.06,
-        "share of a start's evaluations that draws policies, of each of two kinds",
+        0.3,
+        "share of a pool's evaluations that draws policies, of each of two kinds",
         above=0,
         below=0.5,
     )
@@ -62,12 +63,12 @@ def search_phases(problem: PipelineProblem, options: PhasePolicyOptions, run: Ru
 
     A round has three starts, a sixth of its evaluations each: policies with phases, Single Cutting
     (or the ``start``), a single policy. Policies are drawn at random
-    (``formulations.pipeline.phases``), with ever narrower deadlines, and the best 36 plans annealed
-    cold, in three heats of which a quarter of the plans goes on; the last start draws again and
-    anneals the best plan alone. From Single Cutting annealing begins hot. The
-    better two of the three plans found are then warmed up and cooled four times each, and at last
-    the best one. Rounds follow each other while a budget is left; with ``max_evaluations`` there is
-    one.
+    (``formulations.pipeline.phases``), with ever narrower deadlines, ten pools of them; the best 8
+    plans of each are annealed cold, in three heats of which a quarter of the plans goes on. The
+    last start draws once more and anneals the best plan alone. From Single Cutting annealing begins
+    hot. The better two of the three plans found are then warmed up and cooled four times each, and
+    the best one four times again as long as that helps. Rounds follow each other while a budget is
+    left; with ``max_evaluations`` there is one.
     """
     first = first_code(problem, run)
     since = 0
@@ -75,19 +76,35 @@ def search_phases(problem: PipelineProblem, options: PhasePolicyOptions, run: Ru
         before, budget = run.objective, _evaluations(problem, options, run)
         plans = []
         moves = max(1, budget // 6)
-        plans.append(_from_policies(problem, options, run, moves, sum(KEPT)))
+        pools = [_from_policies(problem, options, run, moves // POOLS, MOST) for _ in range(POOLS)]
+        plans.append(min(pools, key=_value))
         plans.append(_anneal(problem, run, first, options.hot, options.end, moves))
         plans.append(_from_policies(problem, options, run, moves, 1))
         told = dict(zip(("policies", "hot", "policy"), [value for value, _ in plans], strict=True))
-        for kept in (2, 1):
-            plans = sorted(plans, key=lambda plan: plan[0])[:kept]
-            for k, (_, code) in enumerate(plans):
-                for _ in range(REHEATS):
-                    moves = max(1, budget // (4 * kept * REHEATS))
-                    plans[k] = _anneal(problem, run, code, options.cold, options.end, moves)
-                    code = plans[k][1]
-        run.info.setdefault("rounds", []).append({**told, "best": plans[0][0]})
+        moves = max(1, budget // (8 * REHEATS))
+        plans = sorted(plans, key=_value)[:2]
+        best = min((_reheated(problem, options, run, plan, moves) for plan in plans), key=_value)
+        plan, better = best, True
+        while better and not run.done():
+            plan = _reheated(problem, options, run, best, 2 * moves)
+            better, best = plan[0] < best[0], min(best, plan, key=_value)
+        run.info.setdefault("rounds", []).append({**told, "best": best[0]})
         since = 0 if run.objective < before else since + 1
+
+
+def _value(plan: Plan) -> float:
+    return plan[0]
+
+
+def _reheated(
+    problem: PipelineProblem, options: PhasePolicyOptions, run: Run, plan: Plan, moves: int
+) -> Plan:
+    """Warm a plan up and cool it again, some times in a row; return the best."""
+    best = plan
+    for _ in range(REHEATS):
+        plan = _anneal(problem, run, plan[1], options.cold, options.end, moves)
+        best = min(best, plan, key=_value)
+    return best
 
 
 def _evaluations(problem: PipelineProblem, options: PhasePolicyOptions, run: Run) -> int:
@@ -112,12 +129,12 @@ def _from_policies(
     if not pool:  # stopped before the first
         code = problem.start_code()
         return float(problem.costs(code[None])[0]), code
-    pool = sorted(pool, key=lambda plan: plan[0])[:most]
+    pool = sorted(pool, key=_value)[:most]
     left = budget - (run.evaluations - began)
     for share in SHARES:
         moves = max(1, int(share * left) // len(pool))
         pool = [_anneal(problem, run, x, options.cold, options.end, moves) for _, x in pool]
-        pool = sorted(pool, key=lambda plan: plan[0])[: max(1, len(pool) // 4)]
+        pool = sorted(pool, key=_value)[: max(1, len(pool) // 4)]
     return pool[0]
 
 
