@@ -1,19 +1,22 @@
 """Pipeline: how near to a proved bound the best schedules of the published size are.
 
-Five devices with 30 frames each, 20 slots (``papers.task_migration.pipeline``). Three tables,
+Five devices with 30 frames each, 20 slots (``papers.task_migration.pipeline``). Four tables,
 chosen by ``--tables``:
 
 * ``proved``: for every network, uplink and service the schedule of ``phase-policies``, the bound
   of ``time-grid``, what its certificate proves without a solver, the excess, the seconds of both.
 * ``methods``: the published policies and general searches on the same instances, ``--seconds``
   each, beside the bounds of the first table, or of a shorter run where that is not asked for.
+* ``settings``: what slots, held devices, the order of service and the goal cost: the two hardest
+  cases with one of them changed, ``--settings-seconds`` for a schedule and as long for a bound.
 * ``simulator``: replays of random plans a second, called from compiled code.
 
 Every row is measured in a process of its own on one core; with ``--jobs 2`` two at a time, each on
 its own core. With ``--out FILE`` the rows stand in FILE.part as soon as they are measured.
 
-The committed table: ``python benchmarks/pipeline.py --jobs 2 --out
-benchmarks/results/pipeline.md``.
+The committed tables: ``python benchmarks/pipeline.py --jobs 2 --tables proved methods simulator
+--out benchmarks/results/pipeline.md`` and ``... --tables settings --out
+benchmarks/results/pipeline_settings.md``.
 """
 
 from __future__ import annotations
@@ -32,7 +35,7 @@ from reporting import Report, count, digits, excess, percent
 import optedge as oe
 from optedge.papers import task_migration
 
-TABLES = ("proved", "methods", "simulator")
+TABLES = ("proved", "methods", "settings", "simulator")
 LIMIT = 240.0  # seconds of schedule and bound together that are aimed at
 COMPILING = 900.0  # seconds that a process may take beside its runs
 
@@ -54,6 +57,14 @@ CASES = [
     for uplink in task_migration.UPLINKS
     for service in ("admission", "arrival")
 ]
+SETTINGS: dict[str, dict[str, Any]] = {
+    "as published": {},
+    "no limit of slots": {"capacity": "inf"},
+    "nothing holds a device": {"hold": False},
+    "neither": {"capacity": "inf", "hold": False},
+    "served in order of arrival": {"service": "arrival"},
+    "mean delay": {"goal": "mean delay"},
+}
 POLICIES = ("edge-only", "cloud-only", "single-cutting", "queueing")
 SEARCHES = ("local-search", "annealing", "phase-policies")
 
@@ -99,6 +110,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--search", type=float, default=90.0, help="limit of a schedule")
     parser.add_argument("--bound", type=float, default=120.0, help="limit of a bound")
     parser.add_argument("--seconds", type=float, default=10.0, help="limit of a compared search")
+    parser.add_argument("--settings-seconds", type=float, default=30.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1, help="rows measured side by side")
     parser.add_argument("--row", help=argparse.SUPPRESS)
@@ -106,7 +118,7 @@ def _arguments() -> argparse.Namespace:
     options.devices, options.frames, options.cases = 5, task_migration.FRAMES, CASES
     if options.smoke:
         options.devices, options.frames, options.cases = 2, 3, CASES[:2]
-        options.search = options.bound = options.seconds = 1.0
+        options.search = options.bound = options.seconds = options.settings_seconds = 1.0
     return options
 
 
@@ -212,6 +224,51 @@ def _measure_methods(seconds: float, proof: float | None, seed: int, **case: Any
     return {"values": values, "bound": proof}
 
 
+# ------------------------------------------------------------------------------ settings
+
+
+def _settings(
+    options: argparse.Namespace,
+    chosen: list[int | None],
+    failed: list[str],
+    bounds: dict[tuple[str, str, str], float],
+) -> Iterator[dict[str, Any]]:
+    tasks = []
+    for network in ("alexnet", "darknet19"):
+        for setting in SETTINGS:
+            label, task = _task("settings", (network, "3G", "admission"), options)
+            task |= {"setting": setting, "seconds": options.settings_seconds}
+            del task["service"]
+            tasks.append((f"{label}, {setting}", task))
+    for task, found in processes.finished(__file__, tasks, chosen, COMPILING, failed):
+        yield {
+            "network, 3G": task["network"],
+            "setting": task["setting"],
+            "single-cutting, s": f"{found['policy']:.2f}",
+            "schedule, s": f"{found['value']:.2f}",
+            "bound, s": f"{found['bound']:.2f}",
+            "excess": percent(excess(found["value"], found["bound"])),
+        }
+
+
+def _measure_settings(setting: str, seconds: float, seed: int, **case: Any) -> dict[str, Any]:
+    """Search for a schedule and prove a bound with some fields changed."""
+    fields = {k: float(v) if v == "inf" else v for k, v in SETTINGS[setting].items()}
+    tiny = task_migration.pipeline("alexnet", devices=2, frames=3, **fields)
+    for name in ("phase-policies", "time-grid"):  # imports and kernels
+        oe.solve(tiny, name, time_limit=1.0, seed=seed)
+    problem = task_migration.pipeline(**case, **fields)
+    schedule = oe.solve(problem, "phase-policies", time_limit=seconds, seed=seed, bound=False)
+    proof = oe.solve(problem, "time-grid", time_limit=seconds, start=schedule.solution)
+    if "interrupted" in (schedule.stop_reason, proof.stop_reason):
+        raise KeyboardInterrupt
+    return {
+        "policy": oe.solve(problem, "single-cutting", bound=False).objective,
+        "value": min(schedule.objective, proof.objective),
+        "bound": proof.bound,
+    }
+
+
 # ------------------------------------------------------------------------------ simulator
 
 
@@ -266,12 +323,19 @@ def _labels(case: tuple[str, str, str]) -> dict[str, str]:
 TITLES = {
     "proved": "Best schedules and bounds",
     "methods": "Excess of policies and searches over these bounds",
+    "settings": "What each rule costs",
     "simulator": "Replays of whole plans",
 }
-ROWS = {"proved": _proved, "methods": _methods, "simulator": _simulator}
+ROWS = {
+    "proved": _proved,
+    "methods": _methods,
+    "settings": _settings,
+    "simulator": _simulator,
+}
 MEASURES = {
     "proved": _measure_proved,
     "methods": _measure_methods,
+    "settings": _measure_settings,
     "simulator": _measure_simulator,
 }
 

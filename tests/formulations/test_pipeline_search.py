@@ -35,10 +35,10 @@ def test_the_quick_simulator_is_the_whole_one(seed):
         later = rng.choice([0.0, 1.0, 2.5], n)
         orders, out = np.empty((2, n), dtype=np.int64), np.empty((n, 6))
         whole = serve(p.arrays, cuts, later, none, out, orders[0])
-        quick = serve(p.arrays, cuts, later, none, np.empty((0, 6)), orders[1])
+        quick = serve(p.arrays, cuts, later, none, None, orders[1])
         assert quick == whole
         np.testing.assert_array_equal(*orders)
-        again = serve(p.arrays, cuts, later, orders[0], np.empty((0, 6)), orders[1])
+        again = serve(p.arrays, cuts, later, orders[0], None, orders[1])
         assert again == whole
         done = plain_times(p, cuts.tolist(), orders[0].tolist())[:, DONE]
         np.testing.assert_allclose(out[:, DONE], done, atol=1e-9)

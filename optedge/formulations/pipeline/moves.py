@@ -41,7 +41,6 @@ class Search(NamedTuple):
     offsets: FloatArray  # (n_tasks,), s
     touched: IntArray  # what the proposed move changes, from entry 1 on; entry 0: how many
     order: IntArray  # empty: there is none
-    out: FloatArray  # (0, 6): times are not written
     placed: IntArray  # (n_tasks,)
 
 
@@ -65,7 +64,6 @@ def open_state(x: IntArray) -> Search:
         np.empty(n),
         np.zeros(4 * n + 2, np.int64),
         np.zeros(0, np.int64),
-        np.empty((0, 6)),
         np.empty(n, np.int64),
     )
 
@@ -77,7 +75,7 @@ def simulate(data: CodeData, state: Search) -> tuple[float, float]:
     n = offsets.size
     for j in range(n):
         offsets[j] = seconds[code[n + j]]
-    last, total = serve(data.tasks, code[:n], offsets, state.order, state.out, state.placed)
+    last, total = serve(data.tasks, code[:n], offsets, state.order, None, state.placed)
     return (total - data.released) / n if data.mean else last, last
 
 

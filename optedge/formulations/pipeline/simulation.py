@@ -58,7 +58,7 @@ def serve(
     cuts: IntArray,
     offsets: FloatArray,
     order: IntArray,
-    out: FloatArray,
+    out: FloatArray | None,
     placed: IntArray,
 ) -> tuple[float, float]:
     """Simulate a plan; return the latest and the sum of all completions, in seconds.
@@ -78,7 +78,7 @@ def serve(
     out
         Of each task, (n_tasks, 6): START, FINISH on the device, ADMITTED, SENT (start of the
         transmission), SERVED (start in the cloud) and DONE; NaN in the middle three of what never
-        leaves its device. Without rows nothing is written, for speed.
+        leaves its device. None: nothing is written, and the kernel is compiled without that.
     placed
         The devices in the order in which they committed, (n_tasks,).
     """
@@ -86,7 +86,7 @@ def serve(
     release, kind, first, table = data.release, data.kind, data.first, data.table
     capacity, link, overtaking, hold = data.capacity, data.link, data.overtaking, data.hold
     n, devices, last_cut = release.size, first.size - 1, table.shape[1] - 1
-    ordered, detailed = order.size > 0, out.shape[0] > 0
+    ordered = order.size > 0
     at = first[:-1].copy()
     # The next task of each device: when it leaves, and that plus its offset; the end of its link.
     leaves, turn, line = np.zeros(devices), np.full(devices, math.inf), np.zeros(devices)
@@ -100,11 +100,11 @@ def serve(
         if j < first[e + 1]:
             leaves[e] = release[j] + table[kind[j], cuts[j], 0]
             turn[e] = leaves[e] if ordered else leaves[e] + offsets[j]
-            if detailed:
+            if out is not None:
                 out[j, START] = release[j]
     count = order.size if ordered else n
-    for p in range(count + 1):
-        more = p < count  # in the end what is left in the cloud is served
+    for p in range(count + overtaking):
+        more = p < count  # where tasks overtake, what is left in the cloud is served in the end
         admitted = math.inf
         if more:
             e = order[p] if ordered else _first(turn)
@@ -113,19 +113,19 @@ def serve(
             placed[p] = e
             j, free = at[e], leaves[e]
             admitted = max(free, previous)
-            if detailed:
+            if out is not None:
                 out[j, FINISH] = out[j, DONE] = free
                 out[j, ADMITTED] = out[j, SENT] = out[j, SERVED] = np.nan
         if more and cuts[j] == last_cut:
             latest = max(latest, free)
             total += free
         else:
-            while True:
+            while overtaking:
                 # What arrives by then is served: nobody admitted then overtakes it.
-                while head < tail and (arrives[head] <= admitted or not overtaking):
+                while head < tail and arrives[head] <= admitted:
                     served = max(arrives[head], server)
                     server = served + stays[head]
-                    if detailed:
+                    if out is not None:
                         out[way[head], SERVED], out[way[head], DONE] = served, server
                     ends[settled] = server
                     total += server
@@ -138,6 +138,8 @@ def serve(
                 admitted = ends[ended] if ended < settled else arrives[head]
             if not more:
                 break
+            if not overtaking and settled >= capacity:
+                admitted = max(admitted, ends[settled - capacity])
             previous = sent = admitted
             if hold:
                 free = admitted
@@ -146,22 +148,35 @@ def serve(
                 own = e if link == 1 else 0
                 sent = max(admitted, line[own])
                 line[own] = sent + on_link
-            if detailed:
+            if out is not None:
                 out[j, ADMITTED], out[j, SENT] = admitted, sent
-            arrival, place = sent + on_link, tail
-            while place > head and arrives[place - 1] > arrival:
-                arrives[place], stays[place] = arrives[place - 1], stays[place - 1]
-                way[place] = way[place - 1]
-                place -= 1
-            arrives[place], stays[place], way[place] = arrival, table[kind[j], cuts[j], 2], j
-            tail += 1
+            arrival, in_cloud = sent + on_link, table[kind[j], cuts[j], 2]
+            if overtaking:
+                place = tail
+                while place > head and arrives[place - 1] > arrival:
+                    arrives[place], stays[place] = arrives[place - 1], stays[place - 1]
+                    if out is not None:
+                        way[place] = way[place - 1]
+                    place -= 1
+                arrives[place], stays[place] = arrival, in_cloud
+                if out is not None:
+                    way[place] = j
+                tail += 1
+            else:
+                served = max(arrival, server)
+                server = served + in_cloud
+                if out is not None:
+                    out[j, SERVED], out[j, DONE] = served, server
+                ends[settled] = server
+                total += server
+                settled += 1
         at[e] = j = j + 1
         turn[e] = math.inf
         if j < first[e + 1]:
             start = max(free, release[j])
             leaves[e] = start + table[kind[j], cuts[j], 0]
             turn[e] = leaves[e] if ordered else leaves[e] + offsets[j]
-            if detailed:
+            if out is not None:
                 out[j, START] = start
     return max(latest, server), total
 
@@ -171,6 +186,6 @@ def _first(turn: FloatArray) -> int:
     """Return the device whose turn is the earliest, ties to the lowest; -1 if it never comes."""
     least, chosen = math.inf, -1
     for e in range(turn.size):
-        if turn[e] < least - TIE:
+        if turn[e] + TIE < least:
             least, chosen = turn[e], e
     return chosen
