@@ -15,7 +15,7 @@ Every row is measured in a process of its own on one core; with ``--jobs 2`` two
 its own core. With ``--out FILE`` the rows stand in FILE.part as soon as they are measured.
 
 The committed tables: ``python benchmarks/pipeline.py --jobs 2 --tables proved methods simulator
---out benchmarks/results/pipeline.md`` and ``... --tables settings --out
+--out benchmarks/results/pipeline.md`` and ``... --tables settings simulator --out
 benchmarks/results/pipeline_settings.md``.
 """
 
