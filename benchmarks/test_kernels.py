@@ -2,7 +2,8 @@
 
 ``pytest benchmarks/test_kernels.py --benchmark-only`` prints the table; ``--benchmark-disable``
 runs each once, as CI does. Every kernel is called once before it is timed, so that compilation is
-outside; all instances are of the published setting with 600 tasks, 10 servers, seed 0.
+outside; instances are of the published setting with 600 tasks, 10 servers, seed 0, and of the
+pipeline with 5 devices and 30 frames each.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ import pytest
 import optedge as oe
 from optedge.formulations.makespan_moves import longest_first
 from optedge.formulations.makespan_rcmax import rcmax_files
-from optedge.papers import edge_learning
-from optedge.solvers.annealing import _guided, _metropolis
+from optedge.papers import edge_learning, task_migration
+from optedge.solvers.annealing import _guided, _metropolis, proposed
 from optedge.solvers.code import descent, option_table, random_codes
 
 MOVES = 1_000_000
@@ -73,6 +74,40 @@ def test_annealing_moves(benchmark: Any, problem: oe.MakespanProblem, sweep: Any
     call(1)
     benchmark(call, MOVES)
     assert problem.objective(best) <= before
+
+
+@pytest.fixture(params=["admission", "arrival"])
+def pipeline(request: pytest.FixtureRequest) -> oe.PipelineProblem:
+    """Return the frames of DarkNet19 on 3G, in both orders of service."""
+    return task_migration.pipeline("darknet19", "3G", service=request.param)
+
+
+@pytest.mark.benchmark(group="10,000 plans of 150 tasks")
+def test_replays(benchmark: Any, pipeline: oe.PipelineProblem) -> None:
+    """Plans of useful cuts are simulated for their objective alone."""
+    rng, n = np.random.default_rng(0), pipeline.n_tasks
+    codes = np.zeros((10_000, 2 * n), dtype=np.int64)
+    useful = pipeline.data.options[0, : pipeline.data.useful[0]]
+    codes[:, :n] = rng.choice(useful, (len(codes), n))
+    pipeline.costs(codes[:1])
+    values = benchmark(pipeline.costs, codes)
+    assert values[0] == pipeline.objective(pipeline.decode(codes[0]))
+
+
+@pytest.mark.benchmark(group="100,000 proposed moves of 150 tasks")
+def test_proposed_moves(benchmark: Any, pipeline: oe.PipelineProblem) -> None:
+    """The moves that the pipeline proposes, at a temperature in the middle of a cooling."""
+    start, none = pipeline.start_code(), np.zeros(0, np.int64)
+    best, table = start.copy(), np.zeros((0, 0), np.int64)
+    before = pipeline.costs(start[None])[0]
+
+    def call(moves: int) -> None:
+        x, rng = start.copy(), np.random.default_rng(0)
+        proposed(pipeline.data, x, best, none, table, none, before, 1e-3, moves, rng)
+
+    call(1)
+    benchmark(call, 100_000)
+    assert pipeline.costs(best[None])[0] < before
 
 
 @pytest.mark.benchmark(group="bound T*")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from optedge import environment as environment
-    from optedge import exercises, networks, papers, platforms, plots
+    from optedge import exercises, networks, online, papers, platforms, plots
     from optedge.bridge import solve_model
     from optedge.checking import check_problem
     from optedge.files import load, save
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from optedge.formulations.cut import CutProblem
     from optedge.formulations.makespan import MakespanProblem
     from optedge.formulations.makespan_rcmax import read_rcmax
-    from optedge.formulations.offloading import OffloadingProblem, Schedule, Weighting
+    from optedge.formulations.offloading import OffloadingProblem, Weighting
+    from optedge.formulations.pipeline import PipelineProblem
     from optedge.formulations.split import SplitProblem
     from optedge.solvers.deep_q.policy import Policy, learn_policy
     from optedge.solvers.front import solve
@@ -42,10 +43,10 @@ _HOME = {
     "MakespanProblem": "formulations.makespan",
     "OffloadingProblem": "formulations.offloading",
     "Options": "solvers.registry",
+    "PipelineProblem": "formulations.pipeline",
     "Policy": "solvers.deep_q.policy",
     "Problem": "formulations.base",
     "Result": "solvers.result",
-    "Schedule": "formulations.offloading",
     "SolverError": "solvers.result",
     "SplitProblem": "formulations.split",
     "Status": "solvers.result",
@@ -66,7 +67,7 @@ _HOME = {
     "verify": "solvers.verification",
 }
 # ``environment`` needs an extra: it is here by name, but ``from optedge import *`` does without it.
-_MODULES = ("environment", "exercises", "networks", "papers", "platforms", "plots")
+_MODULES = ("environment", "exercises", "networks", "online", "papers", "platforms", "plots")
 
 __all__ = [
     "AccuracyCurve",
@@ -76,10 +77,10 @@ __all__ = [
     "MakespanProblem",
     "OffloadingProblem",
     "Options",
+    "PipelineProblem",
     "Policy",
     "Problem",
     "Result",
-    "Schedule",
     "SolverError",
     "SplitProblem",
     "Status",
@@ -93,6 +94,7 @@ __all__ = [
     "list_solvers",
     "load",
     "networks",
+    "online",
     "option",
     "papers",
     "platforms",

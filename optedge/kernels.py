@@ -6,10 +6,10 @@ Three things stand here, and none of them imports numba before a kernel is calle
   cache on disk. Numba's own cache looks only at the file of the *caller*; here the cache folder is
   named by a hash of every file of the package that holds kernels, so that an edited callee is
   noticed wherever it stands.
-* :func:`start`, :func:`price`, :func:`apply`, :func:`guide` and :func:`descend` are what a
-  metaheuristic asks of a problem about moves. They have no body: a problem gives one for the type
-  of its data with :func:`overload`, and a kernel that calls them is compiled for that type. With
-  :class:`Plain` data, costs in NumPy, the same kernels run uncompiled.
+* :func:`start`, :func:`price`, :func:`apply`, :func:`guide`, :func:`propose`, :func:`settle` and
+  :func:`descend` are what a metaheuristic asks of a problem about moves. They have no body: a
+  problem gives one for the type of its data with :func:`overload`, and a kernel that calls them is
+  compiled for that type. With :class:`Plain` data, costs in NumPy, the same kernels run uncompiled.
 * :func:`compile_seconds` and :func:`cache_misses` tell what compilation cost in this process.
 """
 
@@ -165,6 +165,21 @@ def guide(data: Any, state: Any, x: Any, i: int, k: int, scale: float) -> float:
     return float(_plain("guide", data)(data, state, x, i, k, scale))
 
 
+def propose(data: Any, state: Any, x: Any, rng: Any) -> float:
+    """Write a random move into ``state`` and return its cost; ``x`` is left alone.
+
+    For problems with moves that change several decisions in a way that makes sense together.
+    :func:`settle` follows before anything else is asked. A problem that gives neither has single
+    decisions changed.
+    """
+    return float(_plain("propose", data)(data, state, x, rng))
+
+
+def settle(data: Any, state: Any, x: Any, taken: bool) -> None:
+    """Make the proposed move in ``x``, or take it back from ``state``."""
+    _plain("settle", data)(data, state, x, taken)
+
+
 def descend(data: Any, state: Any, x: Any, choices: Any, limit: int) -> tuple[int, bool]:
     """Improve ``x`` and ``state`` in place to a local optimum of the problem's neighbourhood.
 
@@ -190,7 +205,7 @@ class Plain:
 
 
 #: The names that :func:`overload` takes.
-GENERIC = (start, price, apply, guide, descend)
+GENERIC = (start, price, apply, guide, propose, settle, descend)
 
 
 def overload(generic: Callable[..., Any], data: type) -> Callable[[Callable[P, R]], Kernel[P, R]]:
@@ -199,7 +214,7 @@ def overload(generic: Callable[..., Any], data: type) -> Callable[[Callable[P, R
     Parameters
     ----------
     generic
-        :func:`start`, :func:`price`, :func:`apply`, :func:`guide` or :func:`descend`.
+        One of :data:`GENERIC`.
     data
         The NamedTuple class of the problem's ``data``, defined at the top of an importable module.
 
@@ -341,6 +356,10 @@ def _body_of(generic: Callable[..., Any]) -> Callable[..., Any]:
         return lambda data, x: find(data)
     if generic is descend:
         return lambda data, state, x, choices, limit: find(data)
+    if generic is propose:
+        return lambda data, state, x, rng: find(data)
+    if generic is settle:
+        return lambda data, state, x, taken: find(data)
     if generic is guide:
         return lambda data, state, x, i, k, scale: find(data)
     return lambda data, state, x, i, k: find(data)

@@ -26,7 +26,7 @@ INF = math.inf
 
 # The suite's examples are always the same. `HYPOTHESIS_PROFILE=longer pytest -m hypothesis` takes
 # all that the tests name, as .ci/run does; `HYPOTHESIS_PROFILE=explore pytest` draws new ones.
-SHARES = {"suite": 0.4, "longer": 1.0, "explore": 10.0}
+SHARES = {"suite": 0.25, "longer": 1.0, "explore": 10.0}
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "suite")
 for _name, _share in SHARES.items():
     settings.register_profile(

@@ -15,6 +15,7 @@ import numpy as np
 from conftest import INF, brute_force, random_problem
 
 import optedge as oe
+from optedge.formulations.pipeline import PipelinePlan
 
 # ------------------------------------------------------------------- a user's problem and solver
 
@@ -160,6 +161,8 @@ def random_split(seed, positions, limits):
     return oe.SplitProblem(range(positions), usage, np.quantile(usage, 0.6, axis=1))
 
 
+#: Chain B of section 7 of the specification.
+CHAIN_B = [[0, 1, 5], [1, 2, 3], [4, 1, 2], [8, 0, 0]]
 LADDER = [[k + 1, k + 2] if k % 3 == 0 else [k + 1] for k in range(38)] + [[39], []]
 #: Forty layers that send less and less: the best cut is inside.
 TAPERED = random_cut(7, LADDER).replace(sends=60 * np.exp(-np.arange(40) / 6)[None])
@@ -188,6 +191,10 @@ PAIRS = {
             tiers=[0, 1, 2],
         ),
         random_chains(2, 4, 4),
+    ),
+    oe.PipelineProblem: Pair(
+        oe.PipelineProblem([[0, 1], [0]], CHAIN_B, capacity=1),
+        oe.PipelineProblem([[0, 0, 1, 1], [0, 1, 1, 2]], CHAIN_B, capacity=2),
     ),
     Depots: Pair(random_depots(1, 5, 3), random_depots(2, 30, 6)),
 }
@@ -218,6 +225,16 @@ SPECIAL = {
     "balance": random_chains(
         3, 2, 2, pools=[INF] * 5, weights=oe.Weighting(xi=0.5, z_mode="final")
     ),
+    "overtaking": oe.PipelineProblem(
+        [[0, 0.5], [0]], CHAIN_B, capacity=2, service="arrival", link="device", hold=False
+    ),
+    "shared link": oe.PipelineProblem(
+        [[0, 1], [0]],
+        [CHAIN_B, [[0, 4, 1], [INF, 0, 0], [2, 1, 1], [4, 0, 0]]],
+        types=[[0, 1], [1]],
+        link="shared",
+        goal="mean delay",
+    ),
     "unstable split": oe.SplitProblem([-5.5, -6, -4, -1.25], [[1, 2, 5, INF]], [3]),
 }
 
@@ -229,6 +246,14 @@ INSTANCES = SMALL | SPECIAL | MIDDLE
 KINDS = (*SMALL, "diamonds", "three tiers", "slowest stage")
 
 
+def best_plan(problem):
+    """Return the least objective over all cuts and all orders of the devices."""
+    orders = set(itertools.permutations(problem.device.tolist()))
+    cuts = itertools.product(*(np.flatnonzero(row).tolist() for row in problem.options))
+    plans = itertools.product(cuts, orders)
+    return min(problem.objective(PipelinePlan(*plan)) for plan in plans)
+
+
 @functools.cache
 def optimum(instance: str) -> float:
     """Return the optimum of a small instance by listing everything, with nothing but objectives."""
@@ -237,6 +262,8 @@ def optimum(instance: str) -> float:
         return brute_force(problem)
     if isinstance(problem, oe.SplitProblem):
         return min(problem.objective(j) for j in range(problem.n_positions))
+    if isinstance(problem, oe.PipelineProblem):
+        return best_plan(problem)
     if isinstance(problem, oe.OffloadingProblem) and np.isfinite(problem.pools).all():
         return 28.0  # over all schedules; tests/formulations searches them
     if isinstance(problem, oe.CutProblem):

@@ -33,10 +33,14 @@ COUNTING = [s for s in SOLVERS if s.kind == "metaheuristic" or s.name in ("rando
 STARTED = [s for s in SOLVERS if s.kind == "metaheuristic" or s.name == "highs"]
 
 
+#: Options that keep a run short where it is no evaluations that take the time.
+COARSE = {"time-grid": {"steps": 20, "opener_steps": 20}}
+
+
 def budgets(solver, instance):
     """Return the budget that keeps a run short: exact methods may finish small instances."""
     if solver.kind != "exact":
-        return {"max_evaluations": BUDGET}
+        return {"max_evaluations": BUDGET, **COARSE.get(solver.name, {})}
     return {"target_gap": 0.2} if instance in MIDDLE else {}
 
 
@@ -325,7 +329,10 @@ def test_same_seed_same_history(solver, instance):
     """Seed, options and evaluation budget fix the history but for its seconds, and the solution."""
     first = solved(solver, instance)
     second = oe.solve(
-        INSTANCES[instance], solver, seed=first.seed, **budgets(solver, instance), **first.options
+        INSTANCES[instance],
+        solver,
+        seed=first.seed,
+        **{**budgets(solver, instance), **first.options},
     )
     assert without_seconds(first.history) == without_seconds(second.history)
     assert first.evaluations == second.evaluations

@@ -82,7 +82,7 @@ def test_wrong_problem():
         ("annealing", {"temp": 1}, TypeError, "no option 'temp'.*start_temperature.*cooling"),
         ("annealing", {"cooling": "slow"}, TypeError, "cooling must be float, got 'slow'"),
         ("annealing", {"cooling": True}, TypeError, "cooling must be float, got True"),
-        ("annealing", {"moves": 10.5}, TypeError, "moves must be int, got 10.5"),
+        ("annealing", {"moves": 10.5}, TypeError, "moves must be int or None, got 10.5"),
         ("annealing", {"polish": 1}, TypeError, "polish must be bool, got 1"),
         ("local-search", {"descents": "all"}, TypeError, "descents must be int or None"),
         ("local-search", {"strength": 0}, ValueError, "strength must be at least 1, got 0"),

@@ -25,7 +25,9 @@ ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 
 
-@pytest.mark.parametrize("name", ["optedge", "optedge.bridge", "optedge.exercises"])
+@pytest.mark.parametrize(
+    "name", ["optedge", "optedge.bridge", "optedge.exercises", "optedge.online"]
+)
 def test_examples_in_docstrings(name):
     """Examples print what they say."""
     failed, tried = doctest.testmod(importlib.import_module(name))

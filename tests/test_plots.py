@@ -105,6 +105,22 @@ def test_gantt_of_groups():
     assert [t.get_text() for t in legend.get_texts()] == ["task 0", "task 2"]
 
 
+def test_gantt_of_what_waits():
+    """Waits are pale and hatched, groups have their own word, many rows of one label are thin."""
+    lane = Lane("queue", ((0, 2, "0"), (2, 4, "1")), (0, 1), True, (False, True), "device")
+    cloud = Lane("cloud", ((0, 6, "0"),), (0,), grouped_by="device")
+    ax = oe.plots.gantt(Lanes([lane] * 6 + [cloud]), None)
+    working, waiting = ax.collections[:2]
+    assert (working.get_hatch(), waiting.get_hatch()) == (None, "//////")
+    assert waiting.get_facecolors()[0, 3] < working.get_facecolors()[0, 3]
+    legend = [t.get_text() for t in ax.get_legend().get_texts()]
+    assert legend == ["device 0", "device 1", "waits"]
+    assert [patch.get_height() for patch in ax.patches] == [0.5] * 6
+    assert ax.get_ylim() == (3.5, -0.5)
+    with pytest.raises(ValueError, match="lane 'q': waiting must hold 1 truth values, one a bar"):
+        Lane("q", ((0, 1, "0"),), waiting=(True, False))
+
+
 def test_gantt_of_many_tasks_names_none():
     """Beyond ten tasks the legend would be longer than the chart: words alone stand above."""
     lane = Lane("edge 1", tuple((float(k), 1.0, "") for k in range(11)), tuple(range(11)))

@@ -219,7 +219,8 @@ KILLED = textwrap.dedent(
 )
 
 
-@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("n_jobs", [1, 2])
 def test_a_killed_study_resumes_and_repeats_nothing(tmp_path, n_jobs):
     """Kill -9 in the middle: the rows are those of a study that was never killed."""
     script = tmp_path / "study.py"

@@ -162,12 +162,14 @@ def solve_arrays(
     on_incumbent: OnIncumbent | None = None,
     on_bound: OnBound | None = None,
     should_stop: ShouldStop | None = None,
+    interior: bool = False,
 ) -> ArraySolution:
     """Solve a linear or mixed-integer program with HiGHS.
 
-    An LP is solved by the simplex method, so `x` is a vertex. Nothing is printed. Ctrl-C in the
-    main thread stops HiGHS at its next poll and returns what was found; during the root LP of a
-    large MIP HiGHS does not poll, and that poll comes when the LP is solved.
+    An LP is solved by the simplex method, so `x` is a vertex, unless `interior` says otherwise.
+    Nothing is printed. Ctrl-C in the main thread stops HiGHS at its next poll and returns what was
+    found; during the root LP of a large MIP HiGHS does not poll, and that poll comes when the LP is
+    solved.
 
     Parameters
     ----------
@@ -189,6 +191,9 @@ def solve_arrays(
         ``on_bound(bound)`` is called with each better dual bound, the last one included.
     should_stop
         Polled while HiGHS runs; True stops it.
+    interior
+        Whether an LP is solved by an interior point method without crossover: quicker where the
+        LP is large, but `x` is no vertex, and duals are right to HiGHS' tolerances only.
 
     Returns
     -------
@@ -213,6 +218,7 @@ def solve_arrays(
         math.inf if time_limit is None else float(time_limit),
         float(target_gap),
         threads,
+        interior,
     )
     with interruptible(run.monitor):
         solution = run.solve(arrays, None if start is None else run.complete(arrays, start))
@@ -231,13 +237,19 @@ class _Run:
     """One call of `solve_arrays`, which may need several runs of HiGHS under one clock."""
 
     def __init__(
-        self, monitor: Monitor, time_limit: float, target_gap: float, threads: int
+        self,
+        monitor: Monitor,
+        time_limit: float,
+        target_gap: float,
+        threads: int,
+        interior: bool,
     ) -> None:
         self.monitor = monitor
         self._began = time.perf_counter()
         self._time_limit = time_limit
         self._target_gap = target_gap
         self._threads = threads
+        self._interior = interior
 
     @property
     def seconds(self) -> float:
@@ -260,12 +272,14 @@ class _Run:
             return _without_solution(arrays, "infeasible")
         if arrays.cost.size == 0:
             return _solve_empty(arrays)
-        options = {
+        options: dict[str, float | str] = {
             "time_limit": min(seconds, self._seconds_left),
             "mip_abs_gap": 0.0,  # its default of 1e-6 ends searches on small objectives too early
             "mip_rel_gap": self._target_gap if gap is None else gap,
             "threads": self._threads,
         }
+        if self._interior and not arrays.integer.any():
+            options |= {"solver": "ipm", "run_crossover": "off"}
         # A small linear program ends in milliseconds: preparing and interrupting it cost more.
         quick = arrays.matrix.nnz <= QUICK and not arrays.integer.any()
         highs = load_highs(arrays, {**options, **({"presolve": "off"} if quick else {})})
@@ -277,6 +291,13 @@ class _Run:
         elif self.monitor.ask():
             return _without_solution(arrays, "unknown", "interrupted")
         highs.run()
+        imprecise = highs.getModelStatus() == highspy.HighsModelStatus.kUnknown
+        if self._interior and imprecise and not self.monitor.stop_reason:
+            # What presolve took out may come back with duals that are not precise enough.
+            highs.clearSolver()
+            highs.setOptionValue("presolve", "off")
+            highs.setOptionValue("time_limit", min(seconds, self._seconds_left))
+            highs.run()
         if highs.getModelStatus() == highspy.HighsModelStatus.kUnboundedOrInfeasible:
             return self._infeasible_or_unbounded(arrays)
         return _read(highs, arrays)

@@ -10,7 +10,7 @@ import numpy as np
 
 from optedge import kernels
 from optedge.checking.compared import above, alike, same, wrong_value
-from optedge.formulations.base import Problem
+from optedge.formulations.base import IntArray, Problem
 from optedge.formulations.base.contract import wrong_choices
 from optedge.solvers.code import code_costs, decision_order, descent, random_codes
 
@@ -147,8 +147,32 @@ def check_moves(problem: Any, known: list[Any], rng: np.random.Generator) -> Ite
         if not alike(x, moved):
             yield f"apply: decision {i} set to {k} gave {x.tolist()}."
             return
+    if kernels.gives(type(data), kernels.propose):
+        yield from _check_proposals(problem, x, state, rng)
     before = code_costs(problem, x[None])[0]
     descent(data, x, choices, 1000)
     after = code_costs(problem, x[None])[0]
     if above(after, before) or _no_code(problem, x, "descend"):
         yield f"descend: from a code of {before:g} to {x.tolist()}, which costs {after:g}."
+
+
+def _check_proposals(
+    problem: Any, x: IntArray, state: Any, rng: np.random.Generator
+) -> Iterator[str]:
+    """Yield what is wrong with moves that the problem proposes; ``x`` and ``state`` move on."""
+    data = problem.data
+    for k in range(CODES):
+        before, cost = x.copy(), code_costs(problem, x[None])[0]
+        priced = kernels.propose(data, state, x, rng)
+        if not alike(x, before):
+            yield f"propose changed the code {before.tolist()}."
+            return
+        taken = bool(k % 2) and np.isfinite(priced)
+        kernels.settle(data, state, x, taken)
+        exact = code_costs(problem, x[None])[0]
+        if not same(priced if taken else cost, exact) or not (taken or alike(x, before)):
+            yield f"settle: {before.tolist()} became {x.tolist()}, which costs {exact:g}."
+            return
+        if not same(kernels.price(data, state, x, 0, x[0]), exact):
+            yield f"settle left a state that does not fit the code {x.tolist()}."
+            return

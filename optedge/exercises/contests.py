@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from optedge.exercises.answers import Refused
-from optedge.formulations.offloading import Schedule
-from optedge.formulations.offloading.problem import OffloadingProblem
+from optedge.formulations.base import Problem
 from optedge.solvers.front import solve
 from optedge.solvers.run import Run
 
@@ -19,13 +18,15 @@ from optedge.solvers.run import Run
 class Batch:
     """Instances on which a mean is taken."""
 
-    problems: tuple[OffloadingProblem, ...]
+    problems: tuple[Problem, ...]
 
 
-Hidden = Batch | OffloadingProblem
+Hidden = Batch | Problem
 
 
-def worse_than(rival: str, answer: Callable[..., Any], hidden: Hidden, budget: int) -> str:
+def worse_than(
+    rival: str, answer: Callable[..., Any], hidden: Hidden, budget: int, **options: Any
+) -> str:
     """Return ``""`` if the mean of a heuristic is at most that of a solver, else a sentence.
 
     Parameters
@@ -38,6 +39,8 @@ def worse_than(rival: str, answer: Callable[..., Any], hidden: Hidden, budget: i
         Several instances, or a single one. On each it gets a run of its own, with seed 0.
     budget
         Candidates that it may price through the run.
+    **options
+        Options of the rival.
 
     Raises
     ------
@@ -45,8 +48,9 @@ def worse_than(rival: str, answer: Callable[..., Any], hidden: Hidden, budget: i
         If a solution is infeasible, or the budget is exceeded.
     """
     problems = hidden.problems if isinstance(hidden, Batch) else (hidden,)
+    # The rival goes first: compiling what both need is not on the clock of the answer.
+    others = [solve(p, rival, bound=False, **options).objective for p in problems]
     own = [_value(answer, p, budget) for p in problems]
-    others = [solve(p, rival, bound=False).objective for p in problems]
     mean, level = float(np.mean(own)), float(np.mean(others))
     if mean <= level + 1e-9 * abs(level):
         return ""
@@ -54,10 +58,10 @@ def worse_than(rival: str, answer: Callable[..., Any], hidden: Hidden, budget: i
     return f"{many} {mean:g}, that of {rival!r} {level:g}"
 
 
-def _value(answer: Callable[..., Any], p: OffloadingProblem, budget: int) -> float:
+def _value(answer: Callable[..., Any], p: Problem, budget: int) -> float:
     run = Run(p, seed=0, max_evaluations=budget)
     x = answer(p, run)
-    x = x if isinstance(x, Schedule) else np.asarray(x)
+    x = x if isinstance(x, p.solution_types) else np.asarray(x)
     faults = p.violations(x)
     if faults:
         raise Refused(faults[0].rstrip("."))

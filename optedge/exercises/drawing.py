@@ -77,11 +77,22 @@ def _part(p: MakespanProblem, tasks: BoolArray, servers: BoolArray) -> MakespanP
     )
 
 
-def all_makespans(p: MakespanProblem) -> FloatArray:
-    """Return the makespan of every assignment, ``inf`` where it is infeasible: tiny instances."""
+def all_plans(p: MakespanProblem) -> BoolArray:
+    """Return every assignment as plan, task, server: tiny instances."""
     n, m = p.times.shape
     plans = np.array(list(itertools.product(range(m), repeat=n)))
-    on = plans[:, :, None] == np.arange(m)  # plan, task, server
+    on: BoolArray = plans[:, :, None] == np.arange(m)
+    return on
+
+
+def all_totals(p: MakespanProblem) -> FloatArray:
+    """Return the sum of all times of every assignment, in the order of :func:`all_makespans`."""
+    return np.asarray(np.where(all_plans(p), p.times, 0.0).sum(axis=(1, 2)))
+
+
+def all_makespans(p: MakespanProblem) -> FloatArray:
+    """Return the makespan of every assignment, ``inf`` where it is infeasible: tiny instances."""
+    on = all_plans(p)
     loads = np.where(on, p.times, 0.0).sum(axis=1) + p.ready
     values: FloatArray = loads.max(axis=1)
     if p.memory is not None and p.room is not None:

@@ -10,6 +10,7 @@ from typing import Any
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backend_bases import RendererBase
+from matplotlib.colors import to_rgba
 from matplotlib.patches import Patch
 from matplotlib.text import Text
 
@@ -20,6 +21,19 @@ NAMED = 10  # groups of bars that the legend still names
 ALPHA = 0.75
 PADDED = 1.15  # widths of a label that a bar must have to carry it
 THIN = 1 / 400  # of the chart: a white edge would hide shorter bars
+FULL = 3  # neighbouring rows with one label that are as high as others
+THINNEST = 0.3  # of the height of others
+HATCH = "//////"  # of bars that wait
+PALE = 0.2
+
+
+def heights(lanes: list[Lane]) -> list[float]:
+    """Return the height of each row: many neighbours with one label are thinner than other rows."""
+    found: list[float] = []
+    for _, rows in itertools.groupby(lanes, lambda lane: lane.label):
+        count = len(list(rows))
+        found += [min(1.0, max(THINNEST, FULL / count))] * count
+    return found
 
 
 def draw(
@@ -29,44 +43,73 @@ def draw(
     count = sum(len(lane.bars) for lane in lanes)
     colours = _group_colours(lanes)
     last = max((start + length for lane in lanes for start, length, _ in lane.bars), default=0.0)
-    for row, lane in enumerate(lanes):
-        fill = [colours[g] for g in lane.groups] or _alternating(len(lane.bars))
+    tall = heights(lanes)
+    tops = [sum(tall[:row]) - 0.5 for row in range(len(tall) + 1)]
+    for lane, top, height in zip(lanes, tops, tall, strict=False):
         if lane.link:
-            ax.axhspan(row - 0.5, row + 0.5, facecolor="0.93", linewidth=0, zorder=0)
-        ax.broken_barh(
-            [(start, length) for start, length, _ in lane.bars],
-            (row - 0.4, 0.8),
-            facecolors=fill,
-            alpha=ALPHA,
-            edgecolors=_edges(lane, fill, last),
-            linewidth=0.5 if count <= 20 * LABELLED else 0.0,
-        )
+            ax.axhspan(top, top + height, facecolor="0.93", linewidth=0, zorder=0)
+        width = 0.5 if count <= 20 * LABELLED else 0.0
+        _bars(lane, colours, (top + 0.1 * height, 0.8 * height), last, width, ax)
         if count <= LABELLED:
             for start, length, label in lane.bars:
-                ax.add_artist(_BarLabel(start, length, row, label))
+                ax.add_artist(_BarLabel(start, length, top + height / 2, label))
     labels = [lane.label for lane in lanes]
     named_rows = [k for k, label in enumerate(labels) if k == 0 or label != labels[k - 1]]
-    ax.set_yticks(named_rows, [labels[k] for k in named_rows])
-    ax.set_ylim(len(lanes) - 0.5, -0.5)
+    at = [tops[k] + max(tall[k], 0.5) / 2 for k in named_rows]
+    ax.set_yticks(at, [labels[k] for k in named_rows])
+    ax.set_ylim(tops[-1], -0.5)
     ax.set_xlabel("time (s)")
-    named = colours if len(colours) <= NAMED else {}
-    tasks = [Patch(facecolor=c, alpha=ALPHA, label=f"task {g}") for g, c in named.items()]
+    named = _named(lanes, colours)
     values = {problem.objective_name: problem.objective(x), **bounds}
     if problem.objective_is_time:
         lines = _lines(values, problem.unit, ax)
-        _legend(ax, lines + tasks, "")
+        _legend(ax, lines + named, "")
         ax.set_xlim(0, 1.02 * values[problem.objective_name])
     else:
         known = {name: value for name, value in values.items() if math.isfinite(value)}
-        _legend(ax, tasks, ", ".join(_told(*item, problem.unit) for item in known.items()))
+        _legend(ax, named, ", ".join(_told(*item, problem.unit) for item in known.items()))
         ax.set_xlim(0, 1.01 * last)
     return ax
+
+
+def _bars(
+    lane: Lane,
+    colours: Mapping[int, Any],
+    rows: tuple[float, float],
+    last: float,
+    width: float,
+    ax: Axes,
+) -> None:
+    """Draw the bars of a lane; those that wait are pale and hatched."""
+    fill = [colours[g] for g in lane.groups] or _alternating(len(lane.bars))
+    edges = _edges(lane, fill, last)
+    waiting = lane.waiting or (False,) * len(lane.bars)
+    for waits in sorted({False, *waiting}):
+        chosen = [k for k, hatched in enumerate(waiting) if hatched == waits]
+        ax.broken_barh(
+            [lane.bars[k][:2] for k in chosen],
+            rows,
+            facecolors=[to_rgba(fill[k], PALE if waits else ALPHA) for k in chosen],
+            edgecolors=[to_rgba(fill[k] if waits else edges[k], ALPHA) for k in chosen],
+            hatch=HATCH if waits else None,
+            linewidth=width,
+        )
+
+
+def _named(lanes: list[Lane], colours: Mapping[int, Any]) -> list[Any]:
+    """Return what the legend says of colours, up to ten, and of hatching."""
+    what = {g: lane.grouped_by for lane in lanes for g in lane.groups}
+    groups = colours if len(colours) <= NAMED else ()
+    named = [Patch(facecolor=colours[g], alpha=ALPHA, label=f"{what[g]} {g}") for g in groups]
+    if any(any(lane.waiting) for lane in lanes):
+        named.append(Patch(facecolor="0.95", edgecolor="0.5", hatch=HATCH, label="waits"))
+    return named
 
 
 class _BarLabel(Text):
     """A label that is drawn only where it fits into its bar, whatever the size of the figure."""
 
-    def __init__(self, start: float, length: float, row: int, label: str) -> None:
+    def __init__(self, start: float, length: float, row: float, label: str) -> None:
         super().__init__(start + length / 2, row, label, ha="center", va="center", fontsize=8)
         self.ends = ((start, row), (start + length, row))
 

@@ -24,8 +24,9 @@ def gantt(
 ) -> Axes:
     """Draw a schedule: a lane a server, a bar a task, the objective and a bound as lines.
 
-    If lanes say which bars belong together (:class:`Lane`), colours tell tasks apart, named up to
-    ten; lanes of transfers are shaded. An objective that is no time, such as a sum of flow times,
+    If lanes say which bars belong together (:class:`Lane`), colours tell tasks or devices apart,
+    named up to ten; lanes of transfers are shaded, what waits is pale and hatched, and more than
+    three lanes of one label are thinner. An objective that is no time, such as a sum of flow times,
     is written above with its bounds. Labels of bars stand where they fit, in charts of up to 60
     bars.
 
@@ -38,12 +39,13 @@ def gantt(
     bound
         A proved lower bound to draw, or several: name to value.
     """
-    from optedge.plots.lanes import draw
+    from optedge.plots.lanes import draw, heights
 
     lanes = problem.lanes(x)
     bounds = bound if isinstance(bound, Mapping) else {} if bound is None else {"bound": bound}
     words = 0.8 if problem.objective_is_time else 1.5  # inches for the axis and what stands above
-    return draw(problem, x, lanes, bounds, axes_or_new(ax, (8, words + 0.38 * len(lanes))))
+    size = (8.0, words + 0.38 * sum(heights(lanes)))
+    return draw(problem, x, lanes, bounds, axes_or_new(ax, size))
 
 
 def delay_split(

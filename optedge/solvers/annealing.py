@@ -9,40 +9,52 @@ from typing import Any
 import numpy as np
 
 from optedge.formulations.base import BoolArray, IntArray
-from optedge.kernels import apply, gives, guide, kernel, price, start
+from optedge.kernels import apply, gives, guide, kernel, price, propose, settle, start
 from optedge.solvers.code import descent, draw_other, first_code, offer_code, option_table
 from optedge.solvers.registry import Options, option, register
 from optedge.solvers.run import Run
 
+#: What a move is, and the defaults: first and last temperature, moves of one cooling. A problem
+#: whose data give ``propose`` simulates whole plans: moves are dear, and few make sense when hot.
+DEFAULTS = {
+    "single": (1e-1, 1e-6, 5_000_000),
+    "guided": (1e-2, 1e-6, 5_000_000),
+    "proposed": (1e-2, 5e-5, 500_000),
+}
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AnnealingOptions(Options):
-    """Options of ``annealing``; temperatures are relative to the cost of the first code."""
+    """Options of ``annealing``; temperatures are relative to the cost of the first code.
 
-    start_temperature: float | None = option(
-        None, "temperature of the first stage; None: 0.01, or 0.1 where there is no guide", above=0
-    )
-    end_temperature: float = option(1e-6, "temperature at which a cooling ends", above=0)
+    None stands for a default that depends on what a move is (``DEFAULTS``).
+    """
+
+    start_temperature: float | None = option(None, "temperature of the first stage", above=0)
+    end_temperature: float | None = option(None, "temperature at which a cooling ends", above=0)
     cooling: float = option(0.95, "factor from one stage to the next", above=0, below=1)
-    moves: int = option(5_000_000, "moves of one cooling, unless max_evaluations is given", low=1)
+    moves: int | None = option(None, "moves of one cooling, unless max_evaluations is given", low=1)
     patience: int = option(50, "coolings in a row without a better code; then it ends", low=1)
     polish: bool = option(True, "whether the problem's descent follows each cooling")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.end_temperature > self.first_temperature(True):
+        first, last = self.temperatures("guided")
+        if last > first:
             raise ValueError("option end_temperature must not exceed start_temperature.")
 
-    def first_temperature(self, guided: bool) -> float:
-        """Return the temperature of the first stage, for a problem with or without a guide."""
-        if self.start_temperature is not None:
-            return self.start_temperature
-        return 1e-2 if guided else 1e-1
+    def temperatures(self, move: str) -> tuple[float, float]:
+        """Return the temperatures of the first and the last stage, for moves of a kind."""
+        first, last, _ = DEFAULTS[move]
+        first = first if self.start_temperature is None else self.start_temperature
+        if self.end_temperature is not None:
+            return first, self.end_temperature
+        return first, min(last, first) if move == "proposed" else last
 
-    def stages(self, guided: bool = True) -> int:
+    def stages(self, move: str = "guided") -> int:
         """Return the number of temperatures of one cooling."""
-        ratio = self.end_temperature / self.first_temperature(guided)
-        return 1 + math.ceil(math.log(ratio) / math.log(self.cooling) - 1e-9)
+        first, last = self.temperatures(move)
+        return 1 + math.ceil(math.log(last / first) / math.log(self.cooling) - 1e-9)
 
 
 @register(
@@ -55,18 +67,21 @@ class AnnealingOptions(Options):
 def anneal(problem: Any, options: AnnealingOptions, run: Run) -> None:
     """Reassign one random decision a move; accept it with probability min(1, exp(-delta / T)).
 
-    Delta is the relative change of the cost or, where the problem gives a ``guide``, of that smooth
-    stand-in (makespan: the sum of the 16th powers of the loads); the code of least cost is kept.
-    A cooling is followed by the problem's descent; while a budget is left the next cooling starts
-    from the best code. With ``max_evaluations`` one cooling uses nine tenths of the budget.
+    Where the problem proposes moves of its own (``propose``) those are taken instead. Delta is the
+    relative change of the cost or, where the problem gives a ``guide``, of that smooth stand-in
+    (makespan: the sum of the 16th powers of the loads); the code of least cost is kept. A cooling
+    is followed by the problem's descent; while a budget is left the next cooling starts from the
+    best code. With ``max_evaluations`` one cooling uses nine tenths of the budget.
     """
     data, choices = problem.data, problem.choices
     table, counts = option_table(choices)
     best = first_code(problem, run)
     scale = _scale(problem, run, best)
-    guided = gives(type(data), guide)
-    metropolis, stages = _guided if guided else _metropolis, options.stages(guided)
-    budget = options.moves
+    move = "guided" if gives(type(data), guide) else "single"
+    if gives(type(data), propose):
+        move = "proposed"
+    metropolis, stages = SWEEPS[move], options.stages(move)
+    budget = DEFAULTS[move][2] if options.moves is None else options.moves
     if run.max_evaluations is not None:
         budget = run.evaluations_left * 9 // 10 if options.polish else run.evaluations_left
     moves = max(1, budget // stages)
@@ -75,7 +90,7 @@ def anneal(problem: Any, options: AnnealingOptions, run: Run) -> None:
     since = 0
     while not run.done() and movable.size and since < options.patience:
         x, before = best.copy(), run.objective
-        temperature = options.first_temperature(guided)
+        temperature = options.temperatures(move)[0]
         for _ in range(stages):
             left = min(moves, run.evaluations_left)
             while left > 0 and not run.done():
@@ -182,3 +197,36 @@ def _guided(
                 best[:] = x
         elif worse < 40.0 * temperature and rng.random() < math.exp(-worse / temperature):
             apply(data, state, x, i, k)
+
+
+@kernel
+def proposed(
+    data: Any,
+    x: IntArray,
+    best: IntArray,
+    movable: IntArray,
+    table: IntArray,
+    counts: IntArray,
+    scale: float,
+    temperature: float,
+    moves: int,
+    rng: np.random.Generator,
+) -> None:
+    """Do what :func:`_metropolis` does with the problem's own moves."""
+    state = start(data, x)
+    cost = price(data, state, x, 0, x[0])
+    best_cost = price(data, start(data, best), best, 0, best[0])
+    for _ in range(moves):
+        candidate = propose(data, state, x, rng)
+        worse = candidate - cost
+        taken = worse <= 0.0 or rng.random() < math.exp(-worse / (scale * temperature))
+        settle(data, state, x, taken)
+        if taken:
+            cost = candidate
+            if cost < best_cost:
+                best_cost = cost
+                best[:] = x
+
+
+#: The compiled sweep over moves of each kind.
+SWEEPS = {"single": _metropolis, "guided": _guided, "proposed": proposed}

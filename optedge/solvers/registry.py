@@ -77,7 +77,7 @@ class Options:
                 object.__setattr__(self, field.name, value)
             right = isinstance(value, allowed) and (bool in allowed or not isinstance(value, bool))
             if not right:
-                names = " or ".join(getattr(t, "__name__", str(t)) for t in allowed)
+                names = " or ".join("None" if t is type(None) else t.__name__ for t in allowed)
                 raise TypeError(f"option {field.name} must be {names}, got {value!r}.")
             _check_range(field, value)
 

@@ -322,4 +322,4 @@ def test_other_problems_can_join():
     with pytest.raises(TypeError, match="not made for MakespanProblem"):
         oe.solve(oe.MakespanProblem([[1.0]]), "dp")
     with pytest.raises(TypeError, match="no dynamic program"):
-        dp.by_paths(oe.MakespanProblem([[1.0]]))
+        dp.by_paths(oe.MakespanProblem([[1.0]]), bool)

@@ -15,7 +15,7 @@ from test_offloading_paths import INF, MODULE, THREE, e2, e2b, may_run, random_p
 
 import optedge as oe
 from optedge.formulations.base import Certificate
-from optedge.formulations.offloading import OffloadingProblem, Weighting
+from optedge.formulations.offloading import OffloadingProblem, Schedule, Weighting
 from optedge.formulations.offloading.costs import paths
 from optedge.formulations.offloading.models import explicit
 from optedge.formulations.offloading.simulation.weighing import unevenness
@@ -365,9 +365,9 @@ def test_a_planned_schedule_is_valued_as_it_stands(seed):
     p = weighted(seed, (3, 2), graph=seed % 2 == 1, weights=options)
     (code,) = draw(p, np.random.default_rng(seed), 1)
     plan = p.decode(code)
-    late = oe.Schedule(plan.servers, plan.starts + 0.5 * np.arange(1, 6)[p.layer])
+    late = Schedule(plan.servers, plan.starts + 0.5 * np.arange(1, 6)[p.layer])
     assert p.violations(late) == [] or p.pools.min() < INF
-    late = oe.Schedule(plan.servers, late.starts + 100 * p.tasks)  # one task after the other
+    late = Schedule(plan.servers, late.starts + 100 * p.tasks)  # one task after the other
     if p.violations(late) == []:
         assert p.objective(late) == pytest.approx(plain(p, code, late.starts), rel=1e-10)
 

@@ -20,21 +20,29 @@ class Lane:
         them neighbours differ.
     link
         Whether the bars are transfers rather than work; such lanes are shaded.
+    waiting
+        Whether each bar is time that something waits, drawn pale and hatched; none by default.
+    grouped_by
+        What a group is, in the legend: ``"task"`` or ``"device"``.
 
     Raises
     ------
     ValueError
-        If there are groups, but not one a bar.
+        If there are groups, or words about waiting, but not one a bar.
     """
 
     label: str
     bars: tuple[tuple[float, float, str], ...]
     groups: tuple[int, ...] = ()
     link: bool = False
+    waiting: tuple[bool, ...] = ()
+    grouped_by: str = "task"
 
     def __post_init__(self) -> None:
-        if self.groups and len(self.groups) != len(self.bars):
-            raise ValueError(
-                f"lane {self.label!r}: groups must hold {len(self.bars)} numbers, one a bar, "
-                f"got {len(self.groups)}."
-            )
+        for name, words in (("groups", "numbers"), ("waiting", "truth values")):
+            given = getattr(self, name)
+            if given and len(given) != len(self.bars):
+                raise ValueError(
+                    f"lane {self.label!r}: {name} must hold {len(self.bars)} {words}, one a bar, "
+                    f"got {len(given)}."
+                )

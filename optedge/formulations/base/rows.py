@@ -92,6 +92,19 @@ def _relaxation(problem: Problem) -> Any:
     return dataclasses.replace(arrays, integer=np.zeros(arrays.cost.size, bool))
 
 
+def dual_value(lp: Any, y: FloatArray) -> float:
+    """Return the bound that multipliers of the rows prove, rounded safely downwards.
+
+    Parameters
+    ----------
+    lp
+        A program that is minimised (``optedge.bridge.Arrays``); integrality is left out.
+    y
+        A multiplier a row, finite; its sign says which side of the row it is for.
+    """
+    return _value(lp, (lp.lower, lp.upper), y)
+
+
 def _value(lp: Any, boxes: tuple[FloatArray, FloatArray], y: FloatArray) -> float:
     """Return the bound of multipliers ``y``, rounded safely downwards."""
     # A multiplier of a side that a row does not have proves nothing: it counts as 0.

@@ -1,4 +1,4 @@
-"""Xu et al. 2020: environment, split instances and claims of the cloud-edge paper.
+"""Xu et al. 2020: environment, split and window instances, claims of the cloud-edge paper.
 
 S. Xu, Z. Zhang, M. Kadoch, M. Cheriet, "A collaborative cloud-edge computing framework in
 distributed neural network", EURASIP Journal on Wireless Communications and Networking 2020:211.
@@ -10,11 +10,12 @@ are the ones that reproduce its tables 1 and 2; ``reproduce`` says how far they 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from optedge.papers.claims import Part, gather
-from optedge.papers.cloud_edge import delays, figures, splits
+from optedge.papers.cloud_edge import delays, figures, splits, windows
 from optedge.papers.cloud_edge.delays import TABLE_2, fit_delays, fit_energies, table_2
 from optedge.papers.cloud_edge.figures import falling_below, figure_5, figure_6
 from optedge.papers.cloud_edge.instances import (
@@ -30,6 +31,13 @@ from optedge.papers.cloud_edge.instances import (
 )
 from optedge.papers.cloud_edge.network import resnet34
 from optedge.papers.cloud_edge.splits import SPLITS, memory_range, pool_range, random_split, table_1
+from optedge.papers.cloud_edge.windows import (
+    below_fcfs,
+    convergence,
+    figure_7,
+    window_instance,
+    windowed,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,12 +50,15 @@ __all__ = [
     "SPEED",
     "SPLITS",
     "TABLE_2",
+    "below_fcfs",
     "best_position",
+    "convergence",
     "costs",
     "environment",
     "falling_below",
     "figure_5",
     "figure_6",
+    "figure_7",
     "fit_delays",
     "fit_energies",
     "instance",
@@ -59,28 +70,33 @@ __all__ = [
     "setting",
     "table_1",
     "table_2",
+    "window_instance",
+    "windowed",
 ]
 
 #: The names that :func:`reproduce` takes, and what judges each.
-PARTS: dict[str, Callable[[], Part]] = {
+PARTS: dict[str, Callable[..., Part]] = {
     "table 1": splits.judge_table_1,
     "table 2": delays.judge_table_2,
     "figure 5": figures.judge_figure_5,
     "figure 6": figures.judge_figure_6,
+    "figure 7": windows.judge_figure_7,
 }
 
 
 def reproduce(
     parts: Iterable[str] | None = None, *, seeds: int = 5, time_limit: float | None = None
 ) -> pd.DataFrame:
-    """Check the claims of the paper about splits.
+    """Check the claims of the paper about splits and about scheduling in windows.
 
     Parameters
     ----------
     parts
         Some of :data:`PARTS`; all by default.
-    seeds, time_limit
-        Not used: every number here is exact and takes milliseconds.
+    seeds
+        Of the ants and other searches of figure 7; all else is exact and takes milliseconds.
+    time_limit
+        Seconds for a window of figure 7.
 
     Returns
     -------
@@ -92,4 +108,5 @@ def reproduce(
     ValueError
         If a part is unknown.
     """
-    return gather(parts, PARTS)
+    seeded = functools.partial(windows.judge_figure_7, seeds, time_limit)
+    return gather(parts, {**PARTS, "figure 7": seeded})
