@@ -1,0 +1,234 @@
+r"""The best order of upload in polynomial time: a recursion on intervals of the chain.
+
+Let w(S) be the benefit of the usable set S under best use, t(S) its upload time, both on whole
+numbers. The variable part of an order is :math:`\sum_k t_k (w(N) - w(S_{k-1}))`. For an interval of
+layers, take the one that is uploaded last, k. Until then the layers left and right of it do not
+know of each other, for no saving jumps over a missing layer; with k comes the benefit
+:math:`\delta_k = w(\text{all}) - w(\text{left}) - w(\text{right})`, at the end. Orders of the two
+sides are merged block by block: a *block* is a run of an order that is sent in one piece, of
+benefit w and time t, and blocks go by falling density w / t.
+
+Why this is exact if no saving is negative:
+
+* w is supermodular, :math:`w(S \cup A) \ge w(S) + w(A) - w(S \cap A)`. Let A be a set of largest
+  density :math:`\rho = w(A) / t(A)`. Moving A to the front of an order, all else as it was, changes
+  :math:`\sum_k t_k w(S_{k-1})` by at least :math:`\rho \left[ \sum_{k \notin A} t_k
+  t(A \setminus S_{k-1}) - \sum_{k \in A} t_k t(S_{k-1} \setminus A) \right] = 0`, for both sums
+  run over the pairs "i in A after k not in A"; here :math:`w(S \cap A) \le \rho\, t(S \cap A)` and
+  :math:`w(S) - w(S \cap A) \le w(S \cup A) - w(A) \le \rho\, t(S \setminus A)` as no set is denser.
+  So some optimal order begins with A. The rest has the benefit :math:`w(\cdot \cup A) - w(A)`,
+  which is supermodular: repeat.
+* In an optimal order these are equalities, so a prefix of it has density :math:`\rho`, and joining
+  neighbouring runs while densities do not fall gives such a decomposition (Sidney's) of it.
+* Of two independent parts, a densest set lies in one of them (densities of unions are means). So
+  optimal orders of the parts, merged block by block, are optimal for the union, and what merging
+  costs is :math:`\sum_{P, Q} \min(t_P w_Q, t_Q w_P)` over the blocks P of one and Q of the other.
+
+With a negative saving the value is that of the order found, and proves nothing.
+
+Source: own; the decomposition is that of Sidney 1975, its use for supermodular benefits as in
+Fokkink, Lidbetter, Vegh, "On submodular search and machine scheduling", 2019.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from typing import TYPE_CHECKING, NamedTuple
+
+from optedge.formulations.upload import integers
+
+if TYPE_CHECKING:
+    from optedge.formulations.upload.problem import UploadProblem
+
+
+class Block(NamedTuple):
+    """A run of an order that is sent in one piece: time, benefit, and its layers in turn."""
+
+    time: int
+    benefit: int
+    layers: tuple[int, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class IntervalOrder:
+    """What the recursion finds.
+
+    Parameters
+    ----------
+    constant, variable
+        The two parts of the sum of system delay, in the numbers that the recursion ran on: upload
+        time times least delay, and what the order exceeds it by.
+    order
+        The layers whose upload takes time, in the order of upload.
+    blocks
+        Time in seconds, benefit in seconds and layers of each block; densities fall.
+    exact
+        Whether no saving was negative: then no plan has a smaller ``value``.
+    """
+
+    constant: Fraction
+    variable: Fraction
+    order: tuple[int, ...]
+    blocks: tuple[tuple[Fraction, Fraction, tuple[int, ...]], ...]
+    exact: bool
+
+    @property
+    def value(self) -> Fraction:
+        """The sum of system delay, constant and variable part."""
+        return self.constant + self.variable
+
+
+class Stopped(Exception):
+    """The recursion was asked to stop."""
+
+
+def best_order(
+    problem: UploadProblem, *, lift: bool = False, stop: Callable[[], bool] = lambda: False
+) -> IntervalOrder:
+    """Return the order that the recursion finds, and its value without rounding.
+
+    Parameters
+    ----------
+    problem
+        The instance.
+    lift
+        Whether negative savings count as 0: the value is a lower bound then, whatever they are.
+    stop
+        Asked now and then whether to give up.
+
+    Raises
+    ------
+    Stopped
+        If ``stop`` said so.
+    """
+    chain = integers.scale(problem, lift=lift)
+    free = problem.is_free.tolist()
+    part, blocks, total, least = 0, [], 0, chain.base
+    for first, end in _segments(problem, chain):
+        decisions = [j for j in range(first, end) if chain.seconds[j]]
+        table = _benefits(chain, free, decisions, first, end)
+        cost, own = _recursion([chain.seconds[j] for j in decisions], table, stop)
+        named = [b._replace(layers=tuple(decisions[k] for k in b.layers)) for b in own]
+        part += cost + (_merging(blocks, named, None) or 0)
+        blocks = _merged(blocks, named)
+        total += sum(chain.seconds[j] for j in decisions)
+        least -= table[0][-1] * chain.value_unit
+    return IntervalOrder(
+        total * chain.time_unit * least,
+        part * chain.value_unit * chain.time_unit,
+        tuple(j for b in blocks for j in b.layers),
+        tuple((b.time * chain.time_unit, b.benefit * chain.value_unit, b.layers) for b in blocks),
+        all(s >= 0 for s in chain.savings),
+    )
+
+
+def _segments(problem: UploadProblem, chain: integers.ExactChain) -> Iterator[tuple[int, int]]:
+    """Yield first layer and end of the runs that save nothing with what is outside of them."""
+    first = 0
+    for end in range(1, problem.n_layers + 1):
+        if end == problem.n_layers or chain.savings[end - 1] == 0:
+            if not problem.stays[first:end].all():
+                yield first, end
+            first = end
+
+
+def _benefits(
+    chain: integers.ExactChain, free: list[bool], decisions: list[int], first: int, end: int
+) -> list[list[int]]:
+    """Return the benefit W[i][j] of what is usable between decisions i - 1 and j, ``(m+1, m+1)``.
+
+    Usable are decisions i to j - 1 and all layers of size 0 between the two ends, which are not.
+    """
+    m = len(decisions)
+    starts, table = [first - 1, *decisions], [[0] * (m + 1) for _ in range(m + 1)]
+    for i in range(m + 1):
+        off, j = 0, i
+        on: int | None = None  # of a plan whose last layer so far is on its server
+        for x in range(starts[i] + 1, end):
+            best = off if on is None else max(off, on)
+            if j < m and x == decisions[j]:
+                table[i][j] = best
+                j += 1
+            if free[x] or chain.seconds[x]:
+                linked = off if on is None else max(off, on + chain.savings[x - 1])
+                on = chain.values[x] + linked
+            else:
+                on = None
+            off = best
+        table[i][m] = off if on is None else max(off, on)
+    return table
+
+
+def _recursion(
+    times: list[int], table: list[list[int]], stop: Callable[[], bool]
+) -> tuple[int, list[Block]]:
+    """Return the least variable part of one segment and the blocks of its order."""
+    m = len(times)
+    before = [0]
+    for t in times:
+        before.append(before[-1] + t)
+    cost = [[0] * (m + 1) for _ in range(m + 1)]
+    blocks: list[list[list[Block]]] = [[[] for _ in range(m + 1)] for _ in range(m + 1)]
+    for length in range(1, m + 1):
+        for i in range(m - length + 1):
+            if stop():
+                raise Stopped
+            j = i + length
+            least, last, whole = None, i, before[j] - before[i]
+            for k in range(i, j):
+                gain = table[i][j] - table[i][k] - table[k + 1][j]
+                value = cost[i][k] + cost[k + 1][j] + whole * gain
+                if least is None or value < least:  # merging never costs less than nothing
+                    room = None if least is None else least - value
+                    extra = _merging(blocks[i][k], blocks[k + 1][j], room)
+                    if extra is not None:
+                        least, last = value + extra, k
+            assert least is not None
+            gain = table[i][j] - table[i][last] - table[last + 1][j]
+            cost[i][j] = least
+            run = _merged(blocks[i][last], blocks[last + 1][j])
+            blocks[i][j] = _appended(run, Block(times[last], gain, (last,)))
+    return cost[0][m], blocks[0][m]
+
+
+def _merging(left: list[Block], right: list[Block], room: int | None) -> int | None:
+    """Return what merging two lists by falling density costs; None once it is ``room`` or more."""
+    value, i, j = 0, 0, 0
+    rest_left, rest_right = sum(b.benefit for b in left), sum(b.benefit for b in right)
+    while i < len(left) and j < len(right):
+        p, q = left[i], right[j]
+        if p[1] * q[0] >= q[1] * p[0]:
+            value += p[0] * rest_right
+            rest_left -= p[1]
+            i += 1
+        else:
+            value += q[0] * rest_left
+            rest_right -= q[1]
+            j += 1
+        if room is not None and value >= room:
+            return None
+    return value
+
+
+def _merged(left: list[Block], right: list[Block]) -> list[Block]:
+    """Return the blocks of two lists by falling density; of equal ones the left one first."""
+    out, i, j = [], 0, 0
+    while i < len(left) and j < len(right):
+        p, q = left[i], right[j]
+        if p[1] * q[0] >= q[1] * p[0]:
+            out.append(p)
+            i += 1
+        else:
+            out.append(q)
+            j += 1
+    return out + left[i:] + right[j:]
+
+
+def _appended(blocks: list[Block], last: Block) -> list[Block]:
+    """Return the blocks with one more, joined with those before while its density is no less."""
+    while blocks and last[1] * blocks[-1][0] >= blocks[-1][1] * last[0]:
+        joined = blocks.pop()
+        last = Block(joined[0] + last[0], joined[1] + last[1], joined[2] + last[2])
+    return [*blocks, last]

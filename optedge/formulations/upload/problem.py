@@ -1,0 +1,357 @@
+r"""The upload plan: in which order to send a network so that queries are fast while it uploads.
+
+Layer j takes :math:`A_j` seconds at the client and :math:`C_j` on its server; in and out go
+:math:`B^{in}_j` and :math:`B^{out}_j` seconds from and to the client, or :math:`O_j` from the
+server of the layer before. Its upload takes :math:`t_j`. While the set S is used, a query takes
+
+.. math:: f(S) = \sum_j A_j - \mathrm{TDA}(S), \qquad
+   \mathrm{TDA}(S) = \sum_{j \in S} a_j + \sum_{j, j+1 \in S} s_j ,
+
+   a_j = A_j - C_j - B^{in}_j - B^{out}_j, \qquad s_j = B^{out}_j + B^{in}_{j+1} - O_{j+1} .
+
+Partitions :math:`p_1, p_2, \dots` are sent one after the other; least is to be the sum of system
+delay, :math:`\mathrm{SSD} = \sum_k t(p_k)\, g(S_{k-1})`, with :math:`S_k` what is usable after k
+uploads and :math:`g(S) = \min_{S' \subseteq S} f(S')`, or f itself under forced use. Its *variable
+part* is what it exceeds :math:`g` of all layers times all upload time by. If no :math:`s_j` is
+negative, the benefit is supermodular, and an optimal order is found in polynomial time.
+
+Source: Xue, Wu, Li, Xu, Jiao, "EosDNN: An Efficient Offloading Scheme for DNN Inference
+Acceleration in Local-Edge-Cloud Collaborative Environments", definitions 1-8, eqs. (18)-(25).
+Departures: the paper forces the use of what was uploaded, here the client does best by default;
+(24) holds where the direct link is no slower than the way over the client, which is stronger than
+printed; sums of several tasks are taken as they are, input sizes count in ELDA only.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import itertools
+import math
+import warnings
+from collections.abc import Iterable
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from optedge.formulations.base import (
+    BoolArray,
+    Bound,
+    Certificate,
+    FloatArray,
+    IntArray,
+    Lane,
+    Problem,
+    array_field,
+)
+from optedge.formulations.upload import bounds, coding, evaluation, plans
+from optedge.formulations.upload.plans import UploadPlan as UploadPlan
+
+Use = Literal["best", "forced"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class UploadProblem(Problem):
+    """Layers of one or several chains that one client uploads to given servers.
+
+    A solution is an :class:`UploadPlan`.
+
+    Parameters
+    ----------
+    client_times, server_times
+        Seconds of each layer at the client and on its server, ``(n_layers,)``.
+    sends_in, sends_out
+        Seconds for the input of each layer from the client to its server, and for its output back.
+    hops
+        Seconds for the input of each layer from the server of the layer before; 0 if it is the
+        same one. The first layer of a chain has none: its entry does not count.
+    upload_times
+        Seconds to upload each layer; size-0 layers take 0.
+    stays
+        Which layers have no server and stay at the client; none if left out. Of their times only
+        that at the client counts.
+    chain
+        The task of each layer: 0, ..., 0, 1, ..., 1, 2, ...; all 0 if left out. Between chains
+        nothing is saved; the delays of tasks are summed.
+    input_sizes
+        Input of each task, ``(n_chains,)``, positive, any unit: ELDA is per unit. 1 if left out.
+    use
+        ``"best"`` (default): a query uses the best part of what is uploaded. ``"forced"``: it uses
+        all that is switched on.
+    name
+        Label used in tables and plots.
+
+    Raises
+    ------
+    ValueError
+        If an array has the wrong shape, holds a NaN, a negative or infinite entry, if chains are
+        not numbered in turn, an input size is 0, or ``use`` is another word.
+
+    Warns
+    -----
+    UserWarning
+        If a saving is negative (going through the client beats the direct link): guarantees that
+        rest on supermodularity are withdrawn. Bounds still hold.
+    """
+
+    client_times: FloatArray = array_field("n_layers")
+    server_times: FloatArray = array_field("n_layers")
+    sends_in: FloatArray = array_field("n_layers")
+    sends_out: FloatArray = array_field("n_layers")
+    hops: FloatArray = array_field("n_layers")
+    upload_times: FloatArray = array_field("n_layers")
+    stays: BoolArray = array_field("n_layers", dtype=np.bool_, default=None)
+    chain: IntArray = array_field("n_layers", dtype=np.int64, default=None)
+    input_sizes: FloatArray = array_field("n_chains", default=None)
+    use: Use = "best"
+    name: str = ""
+
+    solution_types: ClassVar[tuple[type, ...]] = (UploadPlan,)
+    bound_names: ClassVar[tuple[str, ...]] = ("envelope", "staircase", "interval DP")
+    unit: ClassVar[str] = "s^2"
+    objective_name: ClassVar[str] = "sum of system delay"
+    objective_is_time: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        n = self.client_times.size
+        if self.stays is None:
+            object.__setattr__(self, "stays", _frozen(np.zeros(n, dtype=bool)))
+        if self.chain is None:
+            object.__setattr__(self, "chain", _frozen(np.zeros(n, dtype=np.int64)))
+        steps = np.diff(self.chain)
+        if self.chain[0] != 0 or not np.isin(steps, (0, 1)).all():
+            raise ValueError("chain must number the tasks in turn: 0, ..., 0, 1, ..., 1, 2, ...")
+        n_chains = int(self.chain[-1]) + 1
+        if self.input_sizes is None:
+            object.__setattr__(self, "input_sizes", _frozen(np.ones(n_chains)))
+        if self.input_sizes.size != n_chains:
+            raise ValueError(
+                f"input_sizes must hold a size for each of {n_chains} chains, got "
+                f"{self.input_sizes.size}."
+            )
+        for k in np.flatnonzero(self.input_sizes == 0)[:1]:
+            raise ValueError(f"input_sizes[{k}] is 0.")
+        if self.use not in ("best", "forced"):
+            raise ValueError(f"use must be 'best' or 'forced', got {self.use!r}.")
+        self._warn_of_savings()
+
+    def _warn_of_savings(self) -> None:
+        for j in np.flatnonzero(self.savings < 0)[:1]:
+            warnings.warn(
+                f"the saving of layers {j} and {j + 1} is {self.savings[j]:g} s: hops[{j + 1}] "
+                "exceeds the way through the client. Guarantees are withdrawn, bounds hold.",
+                stacklevel=4,
+            )
+
+    # ---- data
+
+    @property
+    def n_layers(self) -> int:
+        """Number of layers of all chains."""
+        return int(self.client_times.size)
+
+    @functools.cached_property
+    def values(self) -> FloatArray:
+        """What executing each layer alone saves, :math:`a_j`, ``(n_layers,)``, s; 0 if it stays."""
+        a = self.client_times - self.server_times - self.sends_in - self.sends_out
+        return _frozen(np.where(self.stays, 0.0, a))
+
+    @functools.cached_property
+    def is_linked(self) -> BoolArray:
+        """Whether layers j and j + 1 are of one chain and both have servers, ``(n_layers - 1,)``."""
+        return _frozen((np.diff(self.chain) == 0) & ~self.stays[:-1] & ~self.stays[1:])
+
+    @functools.cached_property
+    def savings(self) -> FloatArray:
+        """What executing layers j and j + 1 saves besides, :math:`s_j`, ``(n_layers - 1,)``, s.
+
+        What is negative within rounding counts as 0.
+        """
+        over = self.sends_out[:-1] + self.sends_in[1:]
+        s = over - self.hops[1:]
+        s[(s < 0) & (s > -1e-12 * over)] = 0.0
+        return _frozen(np.where(self.is_linked, s, 0.0))
+
+    @functools.cached_property
+    def seconds(self) -> FloatArray:
+        """Upload time of each layer, ``(n_layers,)``; 0 if it stays."""
+        return _frozen(np.where(self.stays, 0.0, self.upload_times))
+
+    @functools.cached_property
+    def layers(self) -> IntArray:
+        """The layers whose upload takes time: those that an order decides, ``(m,)``."""
+        return _frozen(np.flatnonzero(self.seconds > 0).astype(np.int64))
+
+    @functools.cached_property
+    def is_free(self) -> BoolArray:
+        """Which layers have a server and size 0: usable from the beginning, ``(n_layers,)``."""
+        return _frozen(~self.stays & (self.seconds == 0))
+
+    @property
+    def is_supermodular(self) -> bool:
+        """Whether no saving is negative; guarantees of orders rest on it."""
+        return bool((self.savings >= 0).all())
+
+    @functools.cached_property
+    def base_delay(self) -> float:
+        """Delay of a query while nothing is uploaded, s."""
+        return math.fsum(self.client_times)
+
+    @functools.cached_property
+    def total_seconds(self) -> float:
+        """Time of all uploads, s."""
+        return math.fsum(self.seconds)
+
+    # ---- what a set of layers is worth
+
+    def mask(self, layers: Iterable[int]) -> BoolArray:
+        """Return a set of layers as an array of bool, ``(n_layers,)``.
+
+        Raises
+        ------
+        ValueError
+            If a layer does not exist or stays at the client.
+        """
+        chosen = np.zeros(self.n_layers, dtype=bool)
+        for j in layers:
+            if not 0 <= j < self.n_layers:
+                raise ValueError(f"there is no layer {j}, layers are 0 to {self.n_layers - 1}.")
+            if self.stays[j]:
+                raise ValueError(f"layer {j} stays at the client.")
+            chosen[j] = True
+        return chosen
+
+    def tda(self, layers: Iterable[int]) -> float:
+        """Return the total delay advantage of executing exactly ``layers`` on servers, s."""
+        return evaluation.forced_benefit(self.values, self.savings, self.mask(layers))
+
+    def lda(self, part: Iterable[int], layers: Iterable[int] = ()) -> float:
+        """Return what ``part`` adds to the TDA of ``layers``, s; may be negative."""
+        before, added = list(layers), list(part)
+        return self.tda([*before, *added]) - self.tda(before)
+
+    def elda(self, part: Iterable[int], layers: Iterable[int] = ()) -> float:
+        """Return LDA a second of upload and unit of input of the task of the first layer in part.
+
+        Without upload time it is ``inf`` if LDA is not negative, else ``-inf``.
+
+        Raises
+        ------
+        ValueError
+            If ``part`` is empty.
+        """
+        added = list(part)
+        if not added:
+            raise ValueError("part holds no layer.")
+        gain, seconds = self.lda(added, layers), math.fsum(self.seconds[added])
+        if seconds == 0:
+            return math.inf if gain >= 0 else -math.inf
+        return gain / seconds / float(self.input_sizes[self.chain[min(added)]])
+
+    def forced_delay(self, layers: Iterable[int]) -> float:
+        """Return f: the delay of a query that executes exactly ``layers`` on servers, s."""
+        return self.base_delay - self.tda(layers)
+
+    def best_delay(self, layers: Iterable[int]) -> float:
+        """Return g: the delay of a query that makes the best of usable ``layers``, s."""
+        return self.base_delay - evaluation.best_benefit(
+            self.values, self.savings, self.mask(layers)
+        )
+
+    @functools.cached_property
+    def least_delay(self) -> float:
+        """Delay of a query once all is uploaded, under best use, s."""
+        return self.best_delay(np.flatnonzero(~self.stays))
+
+    # ---- evaluation of plans
+
+    def delays(self, x: UploadPlan) -> FloatArray:
+        """Return the system delay before each upload of a feasible plan and after the last one."""
+        on = plans.switched_on(self, x)
+        delay = self.forced_delay if self.use == "forced" else self.best_delay
+        return np.array([delay(np.flatnonzero(on < k)) for k in range(len(x.partitions) + 1)])
+
+    def upload_ends(self, x: UploadPlan) -> FloatArray:
+        """Return when each partition has been sent, ``(n_partitions,)``, s."""
+        return np.cumsum([math.fsum(self.seconds[list(p)]) for p in x.partitions])
+
+    def ssd(self, x: UploadPlan, tail: float = 0.0) -> float:
+        """Return the sum of system delay of a feasible plan, and of ``tail`` seconds after it.
+
+        Raises
+        ------
+        ValueError
+            If the tail is negative or no number.
+        """
+        if not 0 <= tail < math.inf:
+            raise ValueError(f"tail must be a number of seconds, got {tail!r}.")
+        lengths = [math.fsum(self.seconds[list(p)]) for p in x.partitions]
+        return math.fsum(self.delays(x) * np.array([*lengths, tail]))
+
+    def objective(self, x: UploadPlan) -> float:
+        """Return the sum of system delay, in seconds squared; ``inf`` if infeasible."""
+        return math.inf if self.violations(x) else self.ssd(x)
+
+    def violations(self, x: UploadPlan) -> list[str]:
+        """Return a sentence for each rule that ``x`` breaks; empty if it is feasible."""
+        return plans.violations(self, x)
+
+    def metrics(self, x: UploadPlan) -> dict[str, float]:
+        """Return the delay after all uploads and the variable part of the sum."""
+        constant = self.total_seconds * self.least_delay
+        return {"final_delay": float(self.delays(x)[-1]), "variable_part": self.ssd(x) - constant}
+
+    def lanes(self, x: UploadPlan) -> list[Lane]:
+        """Return the uplink, a bar a partition."""
+        ends = [0.0, *self.upload_ends(x).tolist()]
+        bars = tuple(
+            (begin, end - begin, ", ".join(map(str, part)))
+            for (begin, end), part in zip(itertools.pairwise(ends), x.partitions, strict=True)
+        )
+        return [Lane("uplink", bars, link=True)]
+
+    # ---- bounds
+
+    def compute_bound(self, name: str) -> Bound:
+        """Return one of the bounds on the sum of system delay (``bounds``)."""
+        return bounds.compute(self, name)
+
+    def certify(self, certificate: Certificate) -> float:
+        """Return the bound that ``certificate`` proves: the table of intervals, made anew."""
+        return bounds.certify(self, certificate)
+
+    # ---- codes
+
+    @functools.cached_property
+    def choices(self) -> BoolArray:
+        """The keys of each layer whose upload takes time, ``(m, m)``: all."""
+        return _frozen(np.ones((self.layers.size, self.layers.size), dtype=bool))
+
+    def costs(self, codes: npt.ArrayLike) -> FloatArray:
+        """Return the objective of each row of ``codes`` (k, m)."""
+        return coding.costs(self, codes)
+
+    def plan_of_order(self, order: npt.ArrayLike) -> UploadPlan:
+        """Return the plan that sends layers one by one, those of size 0 first and together.
+
+        Parameters
+        ----------
+        order
+            The layers whose upload takes time, in the order of upload, ``(m,)``.
+        """
+        return coding.plan_of_order(self, order)
+
+    def decode(self, code: npt.ArrayLike) -> UploadPlan:
+        """Return the plan of a code (m,): layers by rising key, ties by number."""
+        return self.plan_of_order(self.layers[np.argsort(np.asarray(code), kind="stable")])
+
+    def encode(self, x: UploadPlan) -> IntArray:
+        """Return the code of the order in which ``x`` sends its layers."""
+        return coding.encode(self, x)
+
+
+def _frozen(array: Any) -> Any:
+    array.setflags(write=False)
+    return array

@@ -1,0 +1,91 @@
+"""The best order of upload by all subsets: exact whatever the savings are, for few layers.
+
+V(S) is the least sum of system delay from the moment on when S is usable: V(all) = 0, and V(S) is
+the least of t_j g(S) + V(S + j) over the layers j that are missing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from optedge import kernels
+from optedge.formulations.base import IntArray
+from optedge.formulations.upload.evaluation import best_benefit
+
+if TYPE_CHECKING:
+    from optedge.formulations.upload.problem import UploadProblem
+
+MEMORY_MB = 200
+MOST_LAYERS = 24  # 24 * 2^24 sums take seconds, each further layer doubles them
+
+
+def why_not(problem: UploadProblem, memory_mb: float = MEMORY_MB) -> str | None:
+    """Say why the table is not made for an instance; None if it fits."""
+    m = problem.layers.size
+    needed = 8 * 2.0**m / 1e6
+    if m > MOST_LAYERS or needed > memory_mb:
+        return (
+            f"{m} layers take time to upload: a table of 2^{m} subsets needs {needed:,.1f} MB; at "
+            f"most {MOST_LAYERS} layers and {memory_mb:g} MB are allowed."
+        )
+    return None
+
+
+def best_order(problem: UploadProblem, memory_mb: float = MEMORY_MB) -> tuple[float, IntArray]:
+    """Return the least sum of system delay under best use, and the order that has it.
+
+    Parameters
+    ----------
+    problem
+        The instance; at most ``MOST_LAYERS`` layers take time to upload.
+    memory_mb
+        Memory that the table may take.
+
+    Raises
+    ------
+    ValueError
+        If the table does not fit; nothing was reserved then.
+    """
+    if reason := why_not(problem, memory_mb):
+        raise ValueError(reason)
+    values, savings, seconds = problem.values, problem.savings, problem.seconds
+    order = np.empty(problem.layers.size, dtype=np.int64)
+    least = _least(
+        values, savings, seconds, problem.base_delay, problem.is_free, problem.layers, order
+    )
+    return float(least), order
+
+
+@kernels.kernel
+def _least(
+    values: Any, savings: Any, seconds: Any, base: float, free: Any, layers: Any, order: Any
+) -> float:
+    """Fill the table from all layers down to none; write the best order into ``order``."""
+    m = layers.size
+    full = (1 << m) - 1
+    table = np.empty(full + 1)
+    table[full] = 0.0
+    usable = free.copy()
+    for subset in range(full - 1, -1, -1):
+        for i in range(m):
+            usable[layers[i]] = (subset >> i) & 1 == 1
+        delay = base - best_benefit(values, savings, usable)
+        least = np.inf
+        for i in range(m):
+            if not usable[layers[i]]:
+                least = min(least, seconds[layers[i]] * delay + table[subset | (1 << i)])
+        table[subset] = least
+    subset = 0
+    for place in range(m):  # the same sums again: one of them is equal
+        for i in range(m):
+            usable[layers[i]] = (subset >> i) & 1 == 1
+        delay = base - best_benefit(values, savings, usable)
+        for i in range(m):
+            after = table[subset | (1 << i)]
+            if not usable[layers[i]] and seconds[layers[i]] * delay + after == table[subset]:
+                order[place] = layers[i]
+                subset |= 1 << i
+                break
+    return float(table[0])
