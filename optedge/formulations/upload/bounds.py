@@ -32,8 +32,8 @@ _Point = tuple[int, int]  # upload time, benefit
 def compute(problem: UploadProblem, name: str) -> Bound:
     """Return a bound on the sum of system delay."""
     if name == "staircase":
-        value, joined = staircase(problem)
-        return Bound(name, integers.rounded_down(value), info={"joined": joined})
+        area, joined = staircase(problem)
+        return Bound(name, integers.rounded_down(area), info={"joined": joined})
     found = intervals.best_order(problem, lift=True)
     if name == "envelope":
         return Bound(name, integers.rounded_down(envelope(found)))

@@ -28,10 +28,8 @@ def best_benefit(values: Any, savings: Any, usable: Any) -> float:
     off, on = 0.0, -np.inf
     for j in range(values.size):
         before = max(off, on)
-        if usable[j]:
-            on = values[j] + (max(off, on + savings[j - 1]) if j else 0.0)
-        else:
-            on = -np.inf
+        linked = max(off, on + savings[j - 1]) if j else 0.0
+        on = values[j] + linked if usable[j] else -np.inf
         off = before
     return float(max(off, on))
 
@@ -94,7 +92,7 @@ def switching(
     """
     usable = np.zeros(n, dtype=bool)
     on = np.full(n, len(partitions) - 1, dtype=np.int64)
-    for k, part in reversed(list(enumerate(partitions))):
+    for k in range(len(partitions) - 1, -1, -1):
         usable[:] = False
         usable[[j for earlier in partitions[: k + 1] for j in earlier]] = True
         on[best_set(values, savings, usable)] = k

@@ -27,8 +27,6 @@ class ExactChain:
         Seconds that 1 stands for in the first two and in the last.
     base
         Delay of a query while nothing is uploaded, s.
-    lifted
-        Whether some saving was negative and is 0 here.
     """
 
     values: list[int]
@@ -37,7 +35,6 @@ class ExactChain:
     value_unit: Fraction
     time_unit: Fraction
     base: Fraction
-    lifted: bool
 
 
 def scale(problem: UploadProblem, *, lift: bool) -> ExactChain:
@@ -72,12 +69,12 @@ def scale(problem: UploadProblem, *, lift: bool) -> ExactChain:
     time_unit = _unit(seconds)
     return ExactChain(
         values,
-        [max(s, 0) for s in savings] if lift else savings,
+        # The problem counts what is negative within rounding as 0.
+        [max(s, 0) if lift or problem.savings[j] >= 0 else s for j, s in enumerate(savings)],
         _scaled(seconds, time_unit),
         unit,
         time_unit,
         sum(client) * unit,
-        lift and any(s < 0 for s in savings),
     )
 
 

@@ -105,7 +105,8 @@ def best_order(
     """
     chain = integers.scale(problem, lift=lift)
     free = problem.is_free.tolist()
-    part, blocks, total, least = 0, [], 0, chain.base
+    part, total, least = 0, 0, chain.base
+    blocks: list[Block] = []
     for first, end in _segments(problem, chain):
         decisions = [j for j in range(first, end) if chain.seconds[j]]
         table = _benefits(chain, free, decisions, first, end)
@@ -176,7 +177,8 @@ def _recursion(
             if stop():
                 raise Stopped
             j = i + length
-            least, last, whole = None, i, before[j] - before[i]
+            least: int | None = None
+            last, whole = i, before[j] - before[i]
             for k in range(i, j):
                 gain = table[i][j] - table[i][k] - table[k + 1][j]
                 value = cost[i][k] + cost[k + 1][j] + whole * gain

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import operator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -52,7 +52,7 @@ class UploadPlan:
             object.__setattr__(self, "active_after", held)
 
 
-def violations(problem: UploadProblem, plan: UploadPlan) -> list[str]:
+def violations(problem: UploadProblem, plan: Any) -> list[str]:
     """Return a sentence for each rule that ``plan`` breaks; empty if it is feasible."""
     if not isinstance(plan, UploadPlan):
         return [f"a solution is an UploadPlan, got {type(plan).__name__}."]

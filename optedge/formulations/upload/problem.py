@@ -30,7 +30,7 @@ import itertools
 import math
 import warnings
 from collections.abc import Iterable
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +49,7 @@ from optedge.formulations.upload import bounds, coding, evaluation, plans
 from optedge.formulations.upload.plans import UploadPlan as UploadPlan
 
 Use = Literal["best", "forced"]
+_Array = TypeVar("_Array", bound=npt.NDArray[Any])
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -116,16 +117,13 @@ class UploadProblem(Problem):
     def __post_init__(self) -> None:
         super().__post_init__()
         n = self.client_times.size
-        if self.stays is None:
-            object.__setattr__(self, "stays", _frozen(np.zeros(n, dtype=bool)))
-        if self.chain is None:
-            object.__setattr__(self, "chain", _frozen(np.zeros(n, dtype=np.int64)))
+        self._fill_in("stays", np.zeros(n, dtype=bool))
+        self._fill_in("chain", np.zeros(n, dtype=np.int64))
         steps = np.diff(self.chain)
         if self.chain[0] != 0 or not np.isin(steps, (0, 1)).all():
             raise ValueError("chain must number the tasks in turn: 0, ..., 0, 1, ..., 1, 2, ...")
         n_chains = int(self.chain[-1]) + 1
-        if self.input_sizes is None:
-            object.__setattr__(self, "input_sizes", _frozen(np.ones(n_chains)))
+        self._fill_in("input_sizes", np.ones(n_chains))
         if self.input_sizes.size != n_chains:
             raise ValueError(
                 f"input_sizes must hold a size for each of {n_chains} chains, got "
@@ -136,6 +134,10 @@ class UploadProblem(Problem):
         if self.use not in ("best", "forced"):
             raise ValueError(f"use must be 'best' or 'forced', got {self.use!r}.")
         self._warn_of_savings()
+
+    def _fill_in(self, field: str, default: npt.NDArray[Any]) -> None:
+        if getattr(self, field) is None:
+            object.__setattr__(self, field, _frozen(default))
 
     def _warn_of_savings(self) -> None:
         for j in np.flatnonzero(self.savings < 0)[:1]:
@@ -160,7 +162,7 @@ class UploadProblem(Problem):
 
     @functools.cached_property
     def is_linked(self) -> BoolArray:
-        """Whether layers j and j + 1 are of one chain and both have servers, ``(n_layers - 1,)``."""
+        """Whether layers j and j + 1 are of one chain and have servers, ``(n_layers - 1,)``."""
         return _frozen((np.diff(self.chain) == 0) & ~self.stays[:-1] & ~self.stays[1:])
 
     @functools.cached_property
@@ -352,6 +354,6 @@ class UploadProblem(Problem):
         return coding.encode(self, x)
 
 
-def _frozen(array: Any) -> Any:
+def _frozen(array: _Array) -> _Array:
     array.setflags(write=False)
     return array

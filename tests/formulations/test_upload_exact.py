@@ -1,0 +1,139 @@
+"""Exact orders of upload and bounds: equal to all orders, proofs recomputed."""
+
+import math
+import warnings
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from conftest import seeds
+from uploads import best_of_all_orders, hold_back, random_upload, worked_example
+
+from optedge.formulations.base import Certificate
+from optedge.formulations.upload import UploadProblem, bounds, intervals, subsets
+
+
+def test_bounds_of_the_worked_example():
+    """Of the variable part the envelope is 871, the staircase 1069 and the optimum 1153."""
+    problem = worked_example()
+    constant = problem.total_seconds * problem.least_delay
+    assert {k: v - constant for k, v in problem.bounds().items()} == {
+        "envelope": 871,
+        "staircase": 1069,
+        "interval DP": 1153,
+    }
+    found = intervals.best_order(problem)
+    assert (found.constant, found.variable, found.order) == (924, 1153, (2, 1, 0, 3))
+    assert found.exact
+    # Sidney's blocks (ABC) and (D), each sent in one: 1432.
+    (t, w, _), (u, v, _) = found.blocks
+    assert t * (w + v) + u * v == 1432
+
+
+@pytest.mark.parametrize("seed", seeds(1000, 60))
+def test_recursion_subsets_and_all_orders_agree(seed):
+    """On small chains of every kind the three find one value, and their orders have it."""
+    problem = random_upload(seed, 3 + seed % 4, chains=1 + (seed % 3 == 0), wide=seed % 2 == 1)
+    least = best_of_all_orders(problem)
+    found = intervals.best_order(problem)
+    assert found.exact
+    assert float(found.value) == pytest.approx(least, rel=1e-9)
+    value, order = subsets.best_order(problem)
+    assert value == pytest.approx(least, rel=1e-9)
+    for sent in (found.order, order):
+        plan = problem.plan_of_order(sent)
+        assert problem.violations(plan) == []
+        for p in (problem, problem.replace(use="forced")):  # switched on when it helps
+            assert p.objective(plan) == pytest.approx(least, rel=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_recursion_equals_subsets_on_longer_chains(seed):
+    """Up to 14 layers the recursion finds what the table of all subsets proves."""
+    problem = random_upload(1000 + seed, 14, wide=True)
+    value, _ = subsets.best_order(problem)
+    assert float(intervals.best_order(problem).value) == pytest.approx(value, rel=1e-9)
+
+
+@pytest.mark.parametrize("seed", seeds(60, 12))
+def test_bounds_are_in_order(seed):
+    """Envelope, staircase and optimum rise; blocks sent in one cost twice the envelope at most."""
+    problem = random_upload(seed, 6, wide=True)
+    found = intervals.best_order(problem, lift=True)
+    low, middle, top = (Fraction(problem.bound(name).value) for name in problem.bound_names)
+    slack = Fraction(1, 10**9) * (1 + top)
+    assert low <= middle + slack
+    assert middle <= top + slack
+    unsplit, rest = Fraction(0), sum(w for _, w, _ in found.blocks)
+    for t, w, _ in found.blocks:
+        unsplit += t * rest
+        rest -= w
+    assert top - found.constant <= unsplit + slack
+    assert unsplit <= 2 * (bounds.envelope(found) - found.constant)
+
+
+@pytest.mark.parametrize("seed", seeds(200, 30))
+def test_bounds_hold_with_negative_savings(seed):
+    """Where going through the client is quicker the bounds stay below all orders."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        problem = random_upload(seed, 5, negative=True)
+    least = best_of_all_orders(problem)
+    assert max(problem.bounds().values()) <= least * (1 + 1e-12)
+    assert subsets.best_order(problem)[0] == pytest.approx(least, rel=1e-9)
+    found = intervals.best_order(problem)
+    assert found.exact == problem.is_supermodular
+    plan = problem.plan_of_order(found.order)
+    assert float(found.value) == pytest.approx(problem.objective(plan), rel=1e-9)
+
+
+def test_thinned_staircases_stay_below():
+    """With few points kept the staircase gets weaker, and says that it was thinned."""
+    problem = random_upload(4, 16, wide=True)
+    whole, never = bounds.staircase(problem)
+    few, joined = bounds.staircase(problem, most=4)
+    assert never == 0
+    assert joined > 0
+    assert few <= whole <= intervals.best_order(problem).value
+
+
+def test_the_bound_is_certified_anew():
+    """The certificate's value is the table's, computed again; others are refused."""
+    problem = worked_example()
+    certificate = problem.bound("interval DP").certificate
+    assert problem.certify(certificate) == certificate.value == 2077
+    assert problem.certify(Certificate(bounds.KIND, 5000.0, {})) == 2077
+    with pytest.raises(ValueError, match="knows no certificate 'LP'"):
+        problem.certify(Certificate("LP", 1.0, {}))
+
+
+def test_bounds_are_rounded_down():
+    """A value between two floats becomes the lower one."""
+    problem = UploadProblem([0.1] * 3, [0.0] * 3, [0.0] * 3, [0.0] * 3, [0.0] * 3, [0.3, 0.7, 0.1])
+    exact = intervals.best_order(problem).value
+    value = problem.bound("interval DP").value
+    assert Fraction(value) < exact < Fraction(math.nextafter(value, math.inf))
+
+
+def test_too_many_layers_for_all_subsets():
+    """The table is refused before it is made, by number and by memory."""
+    many = UploadProblem(*np.ones((6, 40)))
+    with pytest.raises(ValueError, match="40 layers take time to upload: a table of 2\\^40"):
+        subsets.best_order(many)
+    ten = UploadProblem(*np.ones((6, 10)))
+    assert subsets.why_not(ten) is None
+    assert "0.001 MB are allowed" in subsets.why_not(ten, 0.001)
+
+
+def test_the_recursion_can_be_stopped():
+    """It asks, and gives up with an exception of its own."""
+    with pytest.raises(intervals.Stopped):
+        intervals.best_order(hold_back(), stop=lambda: True)
+
+
+def test_nothing_to_upload():
+    """If all layers stay the empty plan costs nothing, and so say the bounds."""
+    problem = hold_back().replace(stays=[True, True])
+    assert problem.objective(problem.plan_of_order([])) == 0
+    assert problem.bounds() == {"envelope": 0, "staircase": 0, "interval DP": 0}
+    assert subsets.best_order(problem)[0] == 0
