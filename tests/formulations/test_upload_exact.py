@@ -7,10 +7,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from conftest import seeds
-from uploads import best_of_all_orders, hold_back, random_upload, worked_example
+from uploads import best_of_all_orders, hold_back, published, random_upload, worked_example
 
 from optedge.formulations.base import Certificate
-from optedge.formulations.upload import UploadProblem, bounds, intervals, subsets
+from optedge.formulations.upload import UploadPlan, UploadProblem, bounds, intervals, subsets
 
 
 def test_bounds_of_the_worked_example():
@@ -137,3 +137,33 @@ def test_nothing_to_upload():
     assert problem.objective(problem.plan_of_order([])) == 0
     assert problem.bounds() == {"envelope": 0, "staircase": 0, "interval DP": 0}
     assert subsets.best_order(problem)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("network", "client", "edge", "unit", "nothing", "optimum", "envelope", "harmful"),
+    [
+        ("alexnet", 2.0, 10, "Mb", 82.0086, 42.1428, 33.8424, 0),
+        ("alexnet", 2.0, 10, "MB", 82.0086, 44.7909, 36.4464, 3),
+        ("alexnet", 2.3, 4.2, "MB", 71.3119, 54.5227, 50.3976, 4),
+        ("alexnet", 1.1, 18.3, "Mb", 149.1066, 63.5168, 45.7937, 0),
+        ("vgg19", 2.0, 10, "Mb", 75.4113, 34.7964, 28.2421, 13),
+        ("vgg19", 2.0, 10, "MB", 75.4113, 42.6908, 35.8126, 23),
+        ("vgg19", 2.3, 4.2, "MB", 65.5750, 53.8361, 49.9594, 23),
+    ],
+)
+def test_networks_of_section_seven(
+    network, client, edge, unit, nothing, optimum, envelope, harmful
+):
+    """AlexNet and VGG19: optimum, envelope and what sending all at once costs, to the digits."""
+    problem = published(network, client, edge, unit)
+    at_once = UploadPlan((tuple(range(problem.n_layers)),))
+    found = intervals.best_order(problem)
+    assert problem.objective(at_once) == pytest.approx(nothing, abs=6e-5)
+    assert problem.bound("interval DP").value == pytest.approx(optimum, abs=6e-5)
+    assert problem.bound("envelope").value == pytest.approx(envelope, abs=6e-5)
+    assert problem.objective(problem.plan_of_order(found.order)) == pytest.approx(
+        float(found.value), rel=1e-12
+    )
+    assert int((problem.values < 0).sum()) == harmful
+    if problem.layers.size < 12:
+        assert subsets.best_order(problem)[0] == pytest.approx(optimum, abs=6e-5)
