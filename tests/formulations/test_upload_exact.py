@@ -5,10 +5,12 @@ import warnings
 from fractions import Fraction
 
 import numpy as np
+import pyomo.environ as pyo
 import pytest
 from conftest import seeds
 from uploads import best_of_all_orders, hold_back, published, random_upload, worked_example
 
+from optedge.bridge import solve_model
 from optedge.formulations.base import Certificate
 from optedge.formulations.upload import UploadPlan, UploadProblem, bounds, intervals, subsets
 
@@ -17,11 +19,9 @@ def test_bounds_of_the_worked_example():
     """Of the variable part the envelope is 871, the staircase 1069 and the optimum 1153."""
     problem = worked_example()
     constant = problem.total_seconds * problem.least_delay
-    assert {k: v - constant for k, v in problem.bounds().items()} == {
-        "envelope": 871,
-        "staircase": 1069,
-        "interval DP": 1153,
-    }
+    variable = {name: value - constant for name, value in problem.bounds().items()}
+    assert variable.pop("LP") == pytest.approx(1122.32, abs=0.005)
+    assert variable == {"envelope": 871, "staircase": 1069, "interval DP": 1153}
     found = intervals.best_order(problem)
     assert (found.constant, found.variable, found.order) == (924, 1153, (2, 1, 0, 3))
     assert found.exact
@@ -60,7 +60,8 @@ def test_bounds_are_in_order(seed):
     """Envelope, staircase and optimum rise; blocks sent in one cost twice the envelope at most."""
     problem = random_upload(seed, 6, wide=True)
     found = intervals.best_order(problem, lift=True)
-    low, middle, top = (Fraction(problem.bound(name).value) for name in problem.bound_names)
+    names = ("envelope", "staircase", "interval DP")
+    low, middle, top = (Fraction(problem.bound(name).value) for name in names)
     slack = Fraction(1, 10**9) * (1 + top)
     assert low <= middle + slack
     assert middle <= top + slack
@@ -105,6 +106,8 @@ def test_the_bound_is_certified_anew():
     assert problem.certify(Certificate(bounds.KIND, 5000.0, {})) == 2077
     with pytest.raises(ValueError, match="knows no certificate 'LP'"):
         problem.certify(Certificate("LP", 1.0, {}))
+    lp = problem.bound("LP")
+    assert problem.certify(lp.certificate) == lp.value
 
 
 def test_bounds_are_rounded_down():
@@ -135,7 +138,7 @@ def test_nothing_to_upload():
     """If all layers stay the empty plan costs nothing, and so say the bounds."""
     problem = hold_back().replace(stays=[True, True])
     assert problem.objective(problem.plan_of_order([])) == 0
-    assert problem.bounds() == {"envelope": 0, "staircase": 0, "interval DP": 0}
+    assert problem.bounds() == {"envelope": 0, "staircase": 0, "LP": 0, "interval DP": 0}
     assert subsets.best_order(problem)[0] == 0
 
 
@@ -167,3 +170,42 @@ def test_networks_of_section_seven(
     assert int((problem.values < 0).sum()) == harmful
     if problem.layers.size < 12:
         assert subsets.best_order(problem)[0] == pytest.approx(optimum, abs=6e-5)
+
+
+# -------------------------------------------------------------------- the explicit model
+
+
+@pytest.mark.parametrize("seed", seeds(40, 8))
+def test_model_optimum_equals_the_recursion(seed):
+    """The line of layers has the least sum, its plan and its relaxation fit."""
+    problem = random_upload(seed, 6, chains=1 + seed % 2)
+    least = float(intervals.best_order(problem).value)
+    model = problem.model()
+    assert solve_model(model).objective == pytest.approx(least, abs=1e-4)
+    plan = problem.extract(model)
+    assert problem.objective(plan) == pytest.approx(least, abs=1e-4)
+    assert problem.bound("LP").value <= least * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_filled_models_have_the_value_of_the_plan(seed):
+    """A filled model breaks no row and its objective is no more than that of the plan."""
+    problem = random_upload(seed, 6)
+    order = np.random.default_rng(seed).permutation(problem.layers)
+    plan = problem.plan_of_order(order)
+    model = problem.model()
+    problem.fill(model, plan)
+    for row in model.component_data_objects(pyo.Constraint, active=True):
+        assert row.slack() >= -1e-9
+    assert pyo.value(model.delay) <= problem.objective(plan) + 1e-9
+    again = problem.extract(model)
+    assert problem.objective(again) == pytest.approx(pyo.value(model.delay), rel=1e-9)
+
+
+def test_no_model_of_negative_savings():
+    """With a negative saving there is no model, and no LP among the bounds."""
+    with pytest.warns(UserWarning, match="saving"):
+        problem = UploadProblem([9, 9], [1, 1], [1, 1], [1, 1], [0, 5], [2, 3])
+    assert problem.bound_names == ("envelope", "staircase", "interval DP")
+    with pytest.raises(ValueError, match="has no explicit model"):
+        problem.model()

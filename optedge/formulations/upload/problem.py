@@ -45,7 +45,8 @@ from optedge.formulations.base import (
     Problem,
     array_field,
 )
-from optedge.formulations.upload import bounds, coding, evaluation, plans
+from optedge.formulations.base.rows import lp_bound
+from optedge.formulations.upload import bounds, coding, evaluation, models, plans
 from optedge.formulations.upload.plans import UploadPlan as UploadPlan
 
 Use = Literal["best", "forced"]
@@ -109,7 +110,6 @@ class UploadProblem(Problem):
     name: str = ""
 
     solution_types: ClassVar[tuple[type, ...]] = (UploadPlan,)
-    bound_names: ClassVar[tuple[str, ...]] = ("envelope", "staircase", "interval DP")
     unit: ClassVar[str] = "s^2"
     objective_name: ClassVar[str] = "sum of system delay"
     objective_is_time: ClassVar[bool] = False
@@ -314,15 +314,61 @@ class UploadProblem(Problem):
         )
         return [Lane("uplink", bars, link=True)]
 
-    # ---- bounds
+    # ---- explicit models and bounds
+
+    @property
+    def kinds(self) -> tuple[str, ...]:  # type: ignore[override]  # a negative saving has none
+        """The explicit models."""
+        return models.kinds(self)
+
+    @property
+    def bound_names(self) -> tuple[str, ...]:  # type: ignore[override]  # the LP is of the model
+        """The bounds that need no search."""
+        return ("envelope", "staircase", *(("LP",) if self.kinds else ()), "interval DP")
+
+    @property
+    def cheap_bounds(self) -> tuple[str, ...]:
+        """The optimum by intervals, the largest of all, or the staircase of long chains."""
+        return ("interval DP",) if self.layers.size <= bounds.QUICK_LAYERS else ("staircase",)
+
+    def model(self, kind: str | None = None, *, relax: bool = False) -> Any:
+        """Return the explicit model (``models``).
+
+        Parameters
+        ----------
+        kind
+            ``"ordering"`` (default): which of two layers goes first, and when each is switched on.
+        relax
+            Whether shares replace the binary decisions.
+        """
+        self.check_kind(kind)
+        return models.build(self, relax)
+
+    def model_size(self, kind: str | None = None) -> tuple[int, int]:
+        """Return about how many rows and columns the model has."""
+        self.check_kind(kind)
+        return models.size(self)
+
+    def extract(self, model: Any) -> UploadPlan | None:
+        """Return the plan that a solved model holds; None if its pairs are fractions."""
+        return models.extract(self, model)
+
+    def fill(self, model: Any, x: UploadPlan) -> None:
+        """Write a plan into the variables of ``model``."""
+        models.fill(self, model, x)
 
     def compute_bound(self, name: str) -> Bound:
         """Return one of the bounds on the sum of system delay (``bounds``)."""
-        return bounds.compute(self, name)
+        return lp_bound(self) if name == "LP" else bounds.compute(self, name)
 
     def certify(self, certificate: Certificate) -> float:
-        """Return the bound that ``certificate`` proves: the table of intervals, made anew."""
-        return bounds.certify(self, certificate)
+        """Return the bound that ``certificate`` proves.
+
+        Multipliers of the rows of the model, or the table of intervals, which is made anew.
+        """
+        if certificate.kind == bounds.KIND:
+            return bounds.certify(self)
+        return super().certify(certificate)
 
     # ---- codes
 
