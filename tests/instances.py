@@ -13,9 +13,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from conftest import INF, brute_force, random_problem
+from uploads import best_of_all_orders, random_upload
 
 import optedge as oe
 from optedge.formulations.pipeline import PipelinePlan
+from optedge.formulations.upload import UploadProblem
 
 # ------------------------------------------------------------------- a user's problem and solver
 
@@ -196,6 +198,7 @@ PAIRS = {
         oe.PipelineProblem([[0, 1], [0]], CHAIN_B, capacity=1),
         oe.PipelineProblem([[0, 0, 1, 1], [0, 1, 1, 2]], CHAIN_B, capacity=2),
     ),
+    UploadProblem: Pair(random_upload(6, 6, wide=True), random_upload(2, 16, wide=True)),
     Depots: Pair(random_depots(1, 5, 3), random_depots(2, 30, 6)),
 }
 
@@ -235,6 +238,7 @@ SPECIAL = {
         link="shared",
         goal="mean delay",
     ),
+    "forced use": random_upload(9, 6).replace(use="forced"),
     "unstable split": oe.SplitProblem([-5.5, -6, -4, -1.25], [[1, 2, 5, INF]], [3]),
 }
 
@@ -264,6 +268,8 @@ def optimum(instance: str) -> float:
         return min(problem.objective(j) for j in range(problem.n_positions))
     if isinstance(problem, oe.PipelineProblem):
         return best_plan(problem)
+    if isinstance(problem, UploadProblem):
+        return best_of_all_orders(problem)  # holding back makes forced use as good as best use
     if isinstance(problem, oe.OffloadingProblem) and np.isfinite(problem.pools).all():
         return 28.0  # over all schedules; tests/formulations searches them
     if isinstance(problem, oe.CutProblem):

@@ -283,6 +283,7 @@ GUARANTEES = {
     "enumeration": if_codes_reach_all,
     "greedy": list_scheduling,
     "highs": always(1.0),
+    "interval-dp": always(1.0),
     "lp-rounding": lambda p, r: float(r.info["most_shares"]),
     "lpt": longest_first,
     "lst": always(2.0),
@@ -291,6 +292,7 @@ GUARANTEES = {
     "offset-dp": if_no_pool_is_ever_busy,
     "potts": always(2.0),
     "shmoys-tardos": always(2.0),
+    "subset-dp": always(1.0),
     "tmoa": always(1.0),
 }
 
