@@ -179,9 +179,13 @@ def _recursion(
             j = i + length
             least: int | None = None
             last, whole = i, before[j] - before[i]
-            for k in range(i, j):
-                gain = table[i][j] - table[i][k] - table[k + 1][j]
-                value = cost[i][k] + cost[k + 1][j] + whole * gain
+            costs = [
+                cost[i][k] + cost[k + 1][j] + whole * (table[i][j] - table[i][k] - table[k + 1][j])
+                for k in range(i, j)
+            ]
+            # Those that promise most first: few others need to be merged then.
+            for k in sorted(range(i, j), key=lambda k: costs[k - i]):
+                value = costs[k - i]
                 if least is None or value < least:  # merging never costs less than nothing
                     room = None if least is None else least - value
                     extra = _merging(blocks[i][k], blocks[k + 1][j], room)
@@ -196,22 +200,33 @@ def _recursion(
 
 
 def _merging(left: list[Block], right: list[Block], room: int | None) -> int | None:
-    """Return what merging two lists by falling density costs; None once it is ``room`` or more."""
-    value, i, j = 0, 0, 0
-    rest_left, rest_right = sum(b.benefit for b in left), sum(b.benefit for b in right)
-    while i < len(left) and j < len(right):
-        p, q = left[i], right[j]
-        if p[1] * q[0] >= q[1] * p[0]:
-            value += p[0] * rest_right
-            rest_left -= p[1]
+    """Return what merging two lists by falling density costs; None once it is ``room`` or more.
+
+    This is where the recursion spends its time: each block is unpacked once.
+    """
+    if not left or not right:
+        return 0
+    value, i, j, ends = 0, 0, 0, (len(left), len(right))
+    rest_left, rest_right = sum([b[1] for b in left]), sum([b[1] for b in right])
+    (t, w, _), (u, v, _) = left[0], right[0]
+    while True:
+        if w * u >= v * t:
+            value += t * rest_right
+            rest_left -= w
             i += 1
+            if i == ends[0]:
+                break
+            t, w, _ = left[i]
         else:
-            value += q[0] * rest_left
-            rest_right -= q[1]
+            value += u * rest_left
+            rest_right -= v
             j += 1
+            if j == ends[1]:
+                break
+            u, v, _ = right[j]
         if room is not None and value >= room:
             return None
-    return value
+    return None if room is not None and value >= room else value
 
 
 def _merged(left: list[Block], right: list[Block]) -> list[Block]:
