@@ -97,13 +97,13 @@ def test_replays(benchmark: Any, pipeline: oe.PipelineProblem) -> None:
 @pytest.mark.benchmark(group="100,000 proposed moves of 150 tasks")
 def test_proposed_moves(benchmark: Any, pipeline: oe.PipelineProblem) -> None:
     """The moves that the pipeline proposes, at a temperature in the middle of a cooling."""
-    start, none = pipeline.start_code(), np.zeros(0, np.int64)
-    best, table = start.copy(), np.zeros((0, 0), np.int64)
+    start = pipeline.start_code()
+    best = start.copy()
     before = pipeline.costs(start[None])[0]
 
     def call(moves: int) -> None:
         x, rng = start.copy(), np.random.default_rng(0)
-        proposed(pipeline.data, x, best, none, table, none, before, 1e-3, moves, rng)
+        proposed(pipeline.data, x, best, before, 1e-3, moves, rng)
 
     call(1)
     benchmark(call, 100_000)

@@ -362,3 +362,14 @@ def test_bad_types_and_rates():
             oe.online.poisson(5, rate)
     with pytest.raises(ValueError, match="n_tasks must be an integer, at least 1, got 0"):
         oe.online.poisson(0, 1)
+
+
+def test_a_bound_above_the_makespan_is_an_error():
+    """Rounding is cut off; more than that is told, not hidden."""
+    r = oe.online.schedule(oe.MakespanProblem([[2.0, 4.0], [3.0, 6.0]]), "lpt", window=2)
+    told = "the bound 'at once' of the whole run is .*, but a schedule of 4.0 exists"
+    r.__dict__["bounds"] = {"at once": r.makespan * (1 + 1e-9), "single task": 2.0}
+    assert (r.bound, r.ratio) == (r.makespan, 1.0)
+    r.__dict__["bounds"] = {"at once": r.makespan * 1.001, "single task": 2.0}
+    with pytest.raises(SolverError, match=told):
+        _ = r.bound

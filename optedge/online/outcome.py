@@ -10,6 +10,8 @@ import numpy as np
 
 from optedge.formulations.base import BoolArray, FloatArray, IntArray
 from optedge.formulations.makespan import LP_BOUNDS_UP_TO, MakespanProblem
+from optedge.solvers.front import AGREEMENT
+from optedge.solvers.result import SolverError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -142,8 +144,15 @@ class Outcome:
 
     @property
     def bound(self) -> float:
-        """The largest of :attr:`bounds`: no schedule of these tasks has a smaller makespan."""
-        return min(max(self.bounds.values()), self.makespan)
+        """The largest of :attr:`bounds`: no schedule of these tasks has a smaller makespan.
+
+        Raises
+        ------
+        SolverError
+            If it is above the makespan by more than what rounding explains.
+        """
+        name, proved = max(self.bounds.items(), key=lambda item: item[1])
+        return checked_bound(proved, self.makespan, f"the bound {name!r} of the whole run")
 
     @property
     def ratio(self) -> float:
@@ -160,6 +169,19 @@ class Outcome:
             f"bound, mean response {self.mean_response:.4g} s, utilisation "
             f"{self.utilisation:.1%}{cut})"
         )
+
+
+def checked_bound(bound: float, value: float, what: str) -> float:
+    """Return a bound, at most the value of a solution that it is a bound of.
+
+    Raises
+    ------
+    SolverError
+        If it is above that value by more than 1e-6 of it: then one of them is wrong.
+    """
+    if bound > value + AGREEMENT * abs(value):
+        raise SolverError(f"{what} is {bound!r}, but a schedule of {value!r} exists.")
+    return min(bound, value)
 
 
 def weighted_least(problem: MakespanProblem) -> FloatArray:

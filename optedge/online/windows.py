@@ -15,7 +15,7 @@ from optedge.formulations.base import FloatArray, IntArray
 from optedge.formulations.makespan import MakespanProblem
 from optedge.formulations.makespan_moves import earliest_completion
 from optedge.online.arrivals import arrival_times, check_whole, next_window
-from optedge.online.outcome import Outcome, WindowRow, most_per_second
+from optedge.online.outcome import Outcome, WindowRow, checked_bound, most_per_second
 from optedge.solvers.front import solve
 from optedge.solvers.registry import Solver, find_solver
 from optedge.solvers.result import Result, SolverError, relative_gap
@@ -204,7 +204,7 @@ def _milp_bound(part: MakespanProblem, result: Result, seconds: float) -> float:
     exact = solve(part, "highs", time_limit=seconds, start=result.solution)
     if exact.stop_reason == "interrupted":
         raise KeyboardInterrupt
-    return min(max(result.bound, exact.bound), result.objective)
+    return checked_bound(max(result.bound, exact.bound), result.objective, "the bound of a window")
 
 
 def _row(now: float, tasks: int, postponed: int, result: Result, proved: float) -> WindowRow:

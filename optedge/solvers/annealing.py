@@ -80,12 +80,13 @@ def anneal(problem: Any, options: AnnealingOptions, run: Run) -> None:
     move = "guided" if gives(type(data), guide) else "single"
     if gives(type(data), propose):
         move = "proposed"
-    metropolis, stages = SWEEPS[move], options.stages(move)
+    sweep, stages = SWEEPS[move], options.stages(move)
     budget = DEFAULTS[move][2] if options.moves is None else options.moves
     if run.max_evaluations is not None:
         budget = run.evaluations_left * 9 // 10 if options.polish else run.evaluations_left
     moves = max(1, budget // stages)
     movable = np.flatnonzero(counts > 1)
+    drawn = () if move == "proposed" else (movable, table, counts)
 
     since = 0
     while not run.done() and movable.size and since < options.patience:
@@ -95,7 +96,7 @@ def anneal(problem: Any, options: AnnealingOptions, run: Run) -> None:
             left = min(moves, run.evaluations_left)
             while left > 0 and not run.done():
                 take = min(left, problem.moves_per_chunk)
-                metropolis(data, x, best, movable, table, counts, scale, temperature, take, run.rng)
+                sweep(data, x, best, *drawn, scale, temperature, take, run.rng)
                 offer_code(problem, run, best, take)
                 left -= take
             if run.done():
@@ -204,15 +205,28 @@ def proposed(
     data: Any,
     x: IntArray,
     best: IntArray,
-    movable: IntArray,
-    table: IntArray,
-    counts: IntArray,
     scale: float,
     temperature: float,
     moves: int,
     rng: np.random.Generator,
 ) -> None:
-    """Do what :func:`_metropolis` does with the problem's own moves."""
+    """Do what :func:`_metropolis` does with the problem's own moves.
+
+    Parameters
+    ----------
+    data
+        Of a problem that gives ``propose`` and ``settle``.
+    x
+        The code that the search is at, ``(n_decisions,)``; moves on.
+    best
+        The best code so far, ``(n_decisions,)``; replaced by better ones.
+    scale, temperature
+        Their product, in units of the cost, is what worse candidates are accepted by.
+    moves
+        How many candidates are priced.
+    rng
+        Source of chance.
+    """
     state = start(data, x)
     cost = price(data, state, x, 0, x[0])
     best_cost = price(data, start(data, best), best, 0, best[0])
@@ -228,5 +242,5 @@ def proposed(
                 best[:] = x
 
 
-#: The compiled sweep over moves of each kind.
-SWEEPS = {"single": _metropolis, "guided": _guided, "proposed": proposed}
+#: The compiled sweep over moves of each kind; where the problem proposes none, over the options.
+SWEEPS: dict[str, Any] = {"single": _metropolis, "guided": _guided, "proposed": proposed}

@@ -11,7 +11,7 @@ from optedge.formulations.base import IntArray
 from optedge.formulations.pipeline import PipelineProblem
 from optedge.formulations.pipeline.phases import make_pool, sample
 from optedge.solvers.annealing import proposed
-from optedge.solvers.code import first_code, offer_code, option_table
+from optedge.solvers.code import first_code, offer_code
 from optedge.solvers.registry import Options, option, register
 from optedge.solvers.run import Run
 
@@ -161,13 +161,12 @@ def _anneal(
     x, best = code.copy(), code.copy()
     value = float(problem.costs(code[None])[0])
     scale = run.objective / problem.n_tasks or 1.0
-    movable, (table, counts) = np.zeros(0, np.int64), option_table(problem.choices)
     chunk = max(1, min(problem.moves_per_chunk, moves // STAGES))
     done = 0
     while done < moves and not run.done():
         take = min(chunk, moves - done, run.evaluations_left)
         heat = first * (last / first) ** (done / moves)
-        proposed(problem.data, x, best, movable, table, counts, scale, heat, take, run.rng)
+        proposed(problem.data, x, best, scale, heat, take, run.rng)
         value = offer_code(problem, run, best, take)
         done += take
     return value, best

@@ -405,7 +405,7 @@ class PipelineProblem(Problem):
         return views.metrics(self, x)
 
     def lanes(self, x: PipelinePlan) -> list[Lane]:
-        """Return a lane a device, lanes of transmissions, and one of the cloud (``views``)."""
+        """Return lanes of the devices, the links, the queue and the cloud (``views``)."""
         return views.lanes(self, x)
 
     # ---- explicit models
