@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from optedge.formulations.offloading import OffloadingProblem, Weighting
     from optedge.formulations.pipeline import PipelineProblem
     from optedge.formulations.split import SplitProblem
-    from optedge.solvers.deep_q.policy import Policy, learn_policy
+    from optedge.formulations.upload import UploadProblem
+    from optedge.solvers.deep_q.policy import learn_policy
     from optedge.solvers.front import solve
     from optedge.solvers.registry import Options, list_solvers, option, register
     from optedge.solvers.result import Result, SolverError, Status
@@ -44,12 +45,12 @@ _HOME = {
     "OffloadingProblem": "formulations.offloading",
     "Options": "solvers.registry",
     "PipelineProblem": "formulations.pipeline",
-    "Policy": "solvers.deep_q.policy",
     "Problem": "formulations.base",
     "Result": "solvers.result",
     "SolverError": "solvers.result",
     "SplitProblem": "formulations.split",
     "Status": "solvers.result",
+    "UploadProblem": "formulations.upload",
     "Weighting": "formulations.offloading",
     "array_field": "formulations.base",
     "best_ratio": "formulations.accuracy",
@@ -78,12 +79,12 @@ __all__ = [
     "OffloadingProblem",
     "Options",
     "PipelineProblem",
-    "Policy",
     "Problem",
     "Result",
     "SolverError",
     "SplitProblem",
     "Status",
+    "UploadProblem",
     "Weighting",
     "array_field",
     "best_ratio",

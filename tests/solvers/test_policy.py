@@ -7,6 +7,7 @@ import pytest
 
 import optedge as oe
 from optedge.papers import ddpqn
+from optedge.solvers.deep_q.policy import Policy
 
 SC = {"phi": 1.0, "varphi": 0.0, "xi": 0.0}
 
@@ -52,7 +53,7 @@ def test_round_trip(options, tmp_path):
     """A policy from a file gives the same plans, whatever says how it values states."""
     taught = oe.learn_policy(drawn(range(3)), max_steps=2000, time_limit=600.0, **options)
     taught.save(tmp_path / "policy.npz")
-    again = oe.Policy.load(tmp_path / "policy.npz")
+    again = Policy.load(tmp_path / "policy.npz")
     assert again.layout == taught.layout
     assert again.__name__ == taught.__name__
     for p in drawn(range(50, 60)):
@@ -127,7 +128,7 @@ def test_bad_files_are_refused(policy, tmp_path):
     for data in (b"", b"hello", whole[:-100], whole[:9000] + b"\xff" * 9 + whole[9009:]):
         path.write_bytes(data)
         with pytest.raises(ValueError, match=r"policy.npz: not a policy"):
-            oe.Policy.load(path)
+            Policy.load(path)
     bad = [
         (head | {"version": 7}, parameters, "another version"),
         (head | {"sizes": [3, 4, 5]}, parameters, "another number of parameters"),
@@ -141,4 +142,4 @@ def test_bad_files_are_refused(policy, tmp_path):
     for other, numbers, words in bad:
         archive(path, other, numbers)
         with pytest.raises(ValueError, match=f"policy.npz: not a policy.*{words}|{words}"):
-            oe.Policy.load(path)
+            Policy.load(path)
