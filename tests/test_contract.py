@@ -372,6 +372,7 @@ def _legacy_state():
     return np.random.get_state()[1].tolist()  # noqa: NPY002
 
 
+@pytest.mark.slow
 def test_two_processes_find_what_one_finds():
     """A study with n_jobs=2 has the rows of one with n_jobs=1: every class, every solver."""
     solvers = [s for s in SOLVERS if s.name not in ABLATIONS]

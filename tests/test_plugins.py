@@ -202,6 +202,7 @@ def test_failing_plugins_are_named(session):
     ]
 
 
+@pytest.mark.slow
 def test_files_may_come_first(installed, session):
     """Where a file is what meets the plugins first, solvers still belong to their owners."""
     script = """
@@ -215,6 +216,7 @@ def test_files_may_come_first(installed, session):
     assert done.stdout.splitlines() == ["Coins 24.0", "4.0"]
 
 
+@pytest.mark.slow
 def test_the_command_line_knows_plugins(installed, session):
     """A file with a problem of a plugin is solved from the command line, by its solver."""
     main = ["-W", "ignore", "-c", "from optedge.cli import main; main()", "solve", "purse.json"]
@@ -251,6 +253,7 @@ def test_plugins_are_imported_once(monkeypatch):
         load_plugins.cache_clear()
 
 
+@pytest.mark.slow
 def test_a_name_is_not_taken_before_its_owner(tmp_path):
     """A user who registers before anything else was looked up cannot break a solver of the package.
 

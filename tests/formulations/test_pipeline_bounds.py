@@ -343,6 +343,7 @@ def test_openers_leave_fewer_tasks():
     assert fewer < more - 0.05
 
 
+@pytest.mark.slow
 def test_time_grid_raises_the_bound():
     """The stages only rise; the last bound is certified, and no larger one is."""
     problem = pipeline("darknet19", "3G", devices=3, frames=8, capacity=4)
