@@ -64,26 +64,27 @@ def merged(problem: UploadProblem) -> list[list[int]]:
     out = []
     for first, end in runs.stretches(problem):
         parts = [[j] for j in range(first, end)]
+        gains = [problem.tda(part) for part in parts]
         while len(parts) > 1:
-            bad = [k for k, p in enumerate(parts) if problem.tda(p) < -runs.noise(problem)]
-            if not bad:
+            k = next((k for k, gain in enumerate(gains) if gain < -runs.noise(problem)), None)
+            if k is None:
                 break
-            k = _left_of_join(problem, parts, bad[0])
-            parts[k : k + 2] = [parts[k] + parts[k + 1]]
+            left, gain = _best_join(problem, parts, k)
+            parts[left : left + 2] = [parts[left] + parts[left + 1]]
+            gains[left : left + 2] = [gain]
         out += parts
     return out
 
 
-def _left_of_join(problem: UploadProblem, parts: list[list[int]], k: int) -> int:
-    """Return the first of the two parts to be joined, one of which is part ``k``."""
+def _best_join(problem: UploadProblem, parts: list[list[int]], k: int) -> tuple[int, float]:
+    """Return the first of the two parts to be joined, one of which is part ``k``, and the LDA*."""
     lefts = [left for left in (k, k - 1) if 0 <= left < len(parts) - 1]  # the later one first
     joins = [parts[left] + parts[left + 1] for left in lefts]
     gains = [problem.tda(join) for join in joins]
     earning = [i for i, gain in enumerate(gains) if gain > runs.noise(problem)]
-    if not earning:
-        return lefts[0]
     dense = [runs.density(problem, gains[i], problem.seconds[joins[i]].sum()) for i in earning]
-    return lefts[earning[runs.first_of_largest(dense)]]
+    best = earning[runs.first_of_largest(dense)] if earning else 0
+    return lefts[best], gains[best]
 
 
 def in_order(problem: UploadProblem, parts: list[list[int]]) -> list[list[list[int]]]:
