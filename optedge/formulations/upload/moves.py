@@ -40,20 +40,23 @@ class OrderData(NamedTuple):
 
 
 class Search(NamedTuple):
-    """The order that a search is at, the one proposed, and room to work in."""
+    """The order that a search is at, and the one proposed.
 
-    order: IntArray  # (m,), the layer at each place
-    place: IntArray  # (m,), of each layer
-    left: IntArray  # (m,), the next one to the left that is sent later, or -1
-    right: IntArray  # (m,), the same to the right, or m
-    gains: FloatArray  # (m,), by layer
-    begins: FloatArray  # (m + 1,), when the upload at each place begins
-    other: IntArray  # (m,), the layers of the proposed order at the places that change
-    kept: IntArray  # (2, m), what left and right were
-    kept_gains: FloatArray  # (m,)
-    chosen: IntArray  # (m,), 1 for layers that are taken out
-    window: IntArray  # (3,): first place that changes, end, and whether keys are places
-    cost: FloatArray  # (2,), of the order, and of the proposed one
+    Two arrays with named rows, for every array of a state costs time in each call and compilation.
+    """
+
+    whole: IntArray  # (9, m + 3)
+    real: FloatArray  # (4, m + 1)
+
+
+#: Rows of whole numbers: the layer at each place; of each layer its place and the next ones to the
+#: left and right that are sent later (-1 and m: none); the layers of the proposed order at the
+#: places that change, and what left and right of them were; 1 for layers that are taken out;
+#: first place that changes, end, and whether all keys are places.
+ORDER, PLACE, LEFT, RIGHT, OTHER, KEPT_LEFT, KEPT_RIGHT, CHOSEN, WINDOW = range(9)
+#: Rows of numbers: the benefit that each layer brings; when the upload at each place begins; what
+#: benefits were; the cost of the order and of the proposed one.
+GAINS, BEGINS, KEPT_GAINS, COST = range(4)
 
 
 def data_of(problem: UploadProblem) -> OrderData:
@@ -92,27 +95,21 @@ def _benefits(
 def open_search(data: OrderData, x: IntArray) -> Search:
     """Return the state of code ``x``."""
     m = x.size
-    order = np.argsort(x, kind="mergesort")
-    place = np.empty(m, np.int64)
-    normal = 1
-    for s in range(m):
-        place[order[s]] = s
-        if x[order[s]] != s:
-            normal = 0
-    state = Search(
-        order,
-        place,
-        np.zeros(m, np.int64),
-        np.zeros(m, np.int64),
-        np.zeros(m),
-        np.zeros(m + 1),
-        order.copy(),
-        np.zeros((2, m), np.int64),
-        np.zeros(m),
-        np.zeros(m, np.int64),
-        np.array([0, m, normal]),
-        np.full(2, data.constant),
-    )
+    state = Search(np.zeros((9, m + 3), np.int64), np.zeros((4, m + 1)))
+    whole, real = state.whole, state.real
+    begins = np.zeros(m + 1, np.int64)  # of the layers of each key
+    for i in range(m):
+        begins[x[i] + 1] += 1
+    for k in range(m):
+        begins[k + 1] += begins[k]
+    whole[WINDOW, 2] = 1
+    for i in range(m):
+        s = begins[x[i]]
+        begins[x[i]] += 1
+        whole[ORDER, s] = whole[OTHER, s] = i
+        if x[i] != s:
+            whole[WINDOW, 2] = 0
+    real[COST, 0] = data.constant
     _try(data, state, 0, m)
     _take(data, state)
     return state
@@ -120,72 +117,57 @@ def open_search(data: OrderData, x: IntArray) -> Search:
 
 @kernel
 def _try(data: OrderData, state: Search, lo: int, hi: int) -> float:
-    """Return the cost of the order with ``other`` at the places ``lo`` to ``hi`` - 1.
+    """Return the cost of the order with row OTHER at the places ``lo`` to ``hi`` - 1.
 
-    The state is that of the new order but for ``order`` and ``begins``: :func:`_take` or
-    :func:`_undo` must follow.
+    The state is that of the new order but for ORDER and BEGINS: :func:`_take` or :func:`_undo`
+    must follow.
     """
-    # Names for the arrays: looking one up in the state inside of a loop takes longer than its use.
-    order, place, left, right, gains = (
-        state.order,
-        state.place,
-        state.left,
-        state.right,
-        state.gains,
-    )
-    other, kept, kept_gains, begins = state.other, state.kept, state.kept_gains, state.begins
-    seconds, benefits, m = data.seconds, data.benefits, order.size
-    change, time = 0.0, begins[lo]
+    whole, real, seconds, benefits = state.whole, state.real, data.seconds, data.benefits
+    m, change, time = seconds.size, 0.0, real[BEGINS, lo]
     for s in range(lo, hi):
-        change -= gains[order[s]] * begins[s + 1]
-        place[other[s]] = s
+        change -= real[GAINS, whole[ORDER, s]] * real[BEGINS, s + 1]
+        whole[PLACE, whole[OTHER, s]] = s
     for s in range(lo, hi):
-        k = other[s]
-        kept[0, s], kept[1, s], kept_gains[s] = left[k], right[k], gains[k]
+        k = whole[OTHER, s]
+        whole[KEPT_LEFT, s], whole[KEPT_RIGHT, s] = whole[LEFT, k], whole[RIGHT, k]
+        real[KEPT_GAINS, s] = real[GAINS, k]
         i, j = k - 1, k + 1
         # What was sent before k knows a layer beyond itself that is sent later.
-        while i >= 0 and place[i] < s:
-            i = left[i]
-        while j < m and place[j] < s:
-            j = right[j]
-        left[k], right[k] = i, j
-        gains[k] = benefits[i + 1, j] - benefits[i + 1, k] - benefits[k + 1, j]
+        while i >= 0 and whole[PLACE, i] < s:
+            i = whole[LEFT, i]
+        while j < m and whole[PLACE, j] < s:
+            j = whole[RIGHT, j]
+        gain = benefits[i + 1, j] - benefits[i + 1, k] - benefits[k + 1, j]
+        whole[LEFT, k], whole[RIGHT, k], real[GAINS, k] = i, j, gain
         time += seconds[k]
-        change += gains[k] * time
-    state.window[0], state.window[1] = lo, hi
-    state.cost[1] = state.cost[0] + change
-    return float(state.cost[1])
+        change += gain * time
+    whole[WINDOW, 0], whole[WINDOW, 1] = lo, hi
+    real[COST, 1] = real[COST, 0] + change
+    return float(real[COST, 1])
 
 
 @kernel
 def _take(data: OrderData, state: Search) -> None:
     """Make the proposed order the one that the search is at."""
-    order, other, begins, seconds = state.order, state.other, state.begins, data.seconds
-    lo, hi = state.window[0], state.window[1]
-    time = begins[lo]
+    whole, real, seconds = state.whole, state.real, data.seconds
+    lo, hi = whole[WINDOW, 0], whole[WINDOW, 1]
+    time = real[BEGINS, lo]
     for s in range(lo, hi):
-        order[s] = other[s]
-        time += seconds[order[s]]
-        begins[s + 1] = time
-    state.cost[0] = state.cost[1]
+        whole[ORDER, s] = whole[OTHER, s]
+        time += seconds[whole[ORDER, s]]
+        real[BEGINS, s + 1] = time
+    real[COST, 0] = real[COST, 1]
 
 
 @kernel
 def _undo(state: Search) -> None:
     """Forget the proposed order."""
-    order, place, left, right, gains = (
-        state.order,
-        state.place,
-        state.left,
-        state.right,
-        state.gains,
-    )
-    other, kept, kept_gains = state.other, state.kept, state.kept_gains
-    lo, hi = state.window[0], state.window[1]
-    for s in range(lo, hi):
-        k = other[s]
-        left[k], right[k], gains[k] = kept[0, s], kept[1, s], kept_gains[s]
-        place[order[s]] = s
+    whole, real = state.whole, state.real
+    for s in range(whole[WINDOW, 0], whole[WINDOW, 1]):
+        k = whole[OTHER, s]
+        whole[LEFT, k], whole[RIGHT, k] = whole[KEPT_LEFT, s], whole[KEPT_RIGHT, s]
+        real[GAINS, k] = real[KEPT_GAINS, s]
+        whole[PLACE, whole[ORDER, s]] = s
 
 
 @kernel
@@ -194,19 +176,19 @@ def _put(data: OrderData, state: Search, first: int, last: int, size: int, targe
 
     They stand between the places ``first`` and ``last``; their choice is taken back.
     """
-    order, other, chosen = state.order, state.other, state.chosen
+    whole = state.whole
     lo, hi = min(first, target), max(last + 1, target + size)
     s, t = target, lo  # where the next chosen one, the next other one goes
     for p in range(lo, hi):
-        k = order[p]
-        if chosen[k]:
-            chosen[k] = 0
-            other[s] = k
+        k = whole[ORDER, p]
+        if whole[CHOSEN, k]:
+            whole[CHOSEN, k] = 0
+            whole[OTHER, s] = k
             s += 1
         else:
             if t == target:
                 t += size
-            other[t] = k
+            whole[OTHER, t] = k
             t += 1
     return _try(data, state, lo, hi)
 
@@ -214,18 +196,20 @@ def _put(data: OrderData, state: Search, first: int, last: int, size: int, targe
 @kernel
 def _put_run(data: OrderData, state: Search, a: int, b: int, target: int) -> float:
     """Put the neighbours ``a`` to ``b`` at the places from ``target`` on, in their order."""
-    first, last = state.order.size, 0
+    whole = state.whole
+    first, last = data.seconds.size, 0
     for k in range(a, b + 1):
-        state.chosen[k] = 1
-        first, last = min(first, state.place[k]), max(last, state.place[k])
+        whole[CHOSEN, k] = 1
+        first, last = min(first, whole[PLACE, k]), max(last, whole[PLACE, k])
     return _put(data, state, first, last, b - a + 1, target)
 
 
 @kernel
 def _put_following(data: OrderData, state: Search, p: int, size: int, target: int) -> float:
     """Put the ``size`` layers from place ``p`` on at the places from ``target`` on."""
+    whole = state.whole
     for s in range(p, p + size):
-        state.chosen[state.order[s]] = 1
+        whole[CHOSEN, whole[ORDER, s]] = 1
     return _put(data, state, p, p + size - 1, size, target)
 
 
@@ -234,11 +218,18 @@ def _put_following(data: OrderData, state: Search, p: int, size: int, target: in
 
 @kernel
 def _place_of_key(state: Search, x: IntArray, i: int, k: int) -> int:
-    """Return the place of layer ``i`` if its key is ``k``."""
-    order, p = state.order, int(state.place[i])
-    while p + 1 < x.size and (x[order[p + 1]], order[p + 1]) < (k, i):
+    """Return the place of layer ``i`` if its key is ``k``; equal keys go by number."""
+    whole, m = state.whole, x.size
+    p = int(whole[PLACE, i])
+    while p + 1 < m:
+        j = whole[ORDER, p + 1]
+        if x[j] > k or (x[j] == k and j > i):
+            break
         p += 1
-    while p > 0 and (x[order[p - 1]], order[p - 1]) > (k, i):
+    while p > 0:
+        j = whole[ORDER, p - 1]
+        if x[j] < k or (x[j] == k and j < i):
+            break
         p -= 1
     return p
 
@@ -250,22 +241,22 @@ def _start(data: OrderData, x: IntArray) -> Search:
 
 @overload(price, OrderData)
 def _price(data: OrderData, state: Search, x: IntArray, i: int, k: int) -> float:
-    target = _place_of_key(state, x, i, k)
-    if target == state.place[i]:
-        return float(state.cost[0])
-    cost = _put_following(data, state, state.place[i], 1, target)
+    p, target = state.whole[PLACE, i], _place_of_key(state, x, i, k)
+    if target == p:
+        return float(state.real[COST, 0])
+    cost = _put_following(data, state, p, 1, target)
     _undo(state)
     return cost
 
 
 @overload(apply, OrderData)
 def _apply(data: OrderData, state: Search, x: IntArray, i: int, k: int) -> None:
-    target = _place_of_key(state, x, i, k)
-    if target != state.place[i]:
-        _put_following(data, state, state.place[i], 1, target)
+    p, target = state.whole[PLACE, i], _place_of_key(state, x, i, k)
+    if target != p:
+        _put_following(data, state, p, 1, target)
         _take(data, state)
     if x[i] != k:
-        state.window[2] = 0
+        state.whole[WINDOW, 2] = 0
     x[i] = k
 
 
@@ -278,45 +269,54 @@ def _settle(data: OrderData, state: Search, x: IntArray, taken: bool) -> None:
         _undo(state)
         return
     _take(data, state)
-    lo, hi = state.window[0], state.window[1]
-    if not state.window[2]:
-        lo, hi, state.window[2] = 0, x.size, 1
+    whole = state.whole
+    if whole[WINDOW, 2]:
+        _write_keys(state, x, whole[WINDOW, 0], whole[WINDOW, 1])
+    else:
+        _write_keys(state, x, 0, x.size)
+
+
+@kernel
+def _write_keys(state: Search, x: IntArray, lo: int, hi: int) -> None:
+    """Let the keys of the layers from place ``lo`` to before ``hi`` be their places."""
+    whole = state.whole
+    whole[WINDOW, 2] = 1
     for s in range(lo, hi):
-        x[state.order[s]] = s
+        x[whole[ORDER, s]] = s
 
 
 @overload(propose, OrderData)
 def _propose(data: OrderData, state: Search, x: IntArray, rng: np.random.Generator) -> float:
-    m, u = x.size, rng.random()
+    whole, m, u = state.whole, x.size, rng.random()
     p = int(rng.random() * m)
     q = _other_place(m, p, rng)
-    if u < ONE or m < 4:
-        return _put_following(data, state, p, 1, q)
-    if u < EXCHANGE:
+    size = 1
+    if u >= EXCHANGE and m >= 4:
+        size = 2 + int(rng.random() ** 2 * (m // 2 - 1))
+    if ONE <= u < EXCHANGE:
         lo, hi = min(p, q), max(p, q) + 1
-        state.other[lo:hi] = state.order[lo:hi]
-        state.other[p], state.other[q] = state.order[q], state.order[p]
+        for s in range(lo, hi):
+            whole[OTHER, s] = whole[ORDER, s]
+        whole[OTHER, p], whole[OTHER, q] = whole[ORDER, q], whole[ORDER, p]
         return _try(data, state, lo, hi)
-    size = 2 + int(rng.random() ** 2 * (m // 2 - 1))
     if u < FOLLOWING:
-        p = min(p, m - size)
-        return _put_following(data, state, p, size, min(q, m - size))
+        return _put_following(data, state, min(p, m - size), size, min(q, m - size))
     a = min(int(rng.random() * m), m - size)
     if rng.random() < 0.5:  # to one of their places
-        q = state.place[a + int(rng.random() * size)]
+        q = whole[PLACE, a + int(rng.random() * size)]
     return _put_run(data, state, a, a + size - 1, min(q, m - size))
 
 
 @kernel
 def _other_place(m: int, p: int, rng: np.random.Generator) -> int:
-    """Return a place other than ``p`` if there is one, half of the time nearby."""
+    """Return a place other than ``p`` of at least two, half of the time one nearby."""
     if rng.random() < NEAR:
         step = 1 + int(rng.random() * min(8, m - 1))
         q = p + step if rng.random() < 0.5 else p - step
         if 0 <= q < m:
             return q
-    q = int(rng.random() * max(1, m - 1))
-    return q + 1 if q >= p and m > 1 else q
+    q = int(rng.random() * (m - 1))
+    return q + 1 if q >= p else q
 
 
 # -------------------------------------------------------------------- descent
@@ -327,11 +327,11 @@ def _descend(
     data: OrderData, state: Search, x: IntArray, choices: BoolArray, limit: int
 ) -> tuple[int, bool]:
     """Put one layer after the other, then runs of 2, 4, 8, ... neighbours to their best places."""
-    m, size, a, since, tries = x.size, 1, 0, 0, 0
+    m, size, tries = x.size, 1, 0
     while 2 * size <= m:
         tries += m - size + 1
         size *= 2
-    size, priced, better = 1, 0, False
+    size, a, since, priced, better = 1, 0, 0, 0, False
     while since < tries and priced + m <= limit:
         priced += m - size + (size > 1)
         since += 1
@@ -341,19 +341,17 @@ def _descend(
         if a + size > m:
             a, size = 0, 2 * size if 4 * size <= m else 1
     if better:
-        state.window[2] = 1
-        for s in range(m):
-            x[state.order[s]] = s
+        _write_keys(state, x, 0, m)
     return priced, since == tries
 
 
 @kernel
 def _put_best(data: OrderData, state: Search, a: int, size: int) -> bool:
     """Put ``size`` neighbours from ``a`` on where that costs least; tell whether it costs less."""
-    b, cost = a + size - 1, state.cost[0]
-    least, best = cost - ROUNDING * abs(cost), -1
-    for target in range(state.order.size - size + 1):
-        if size == 1 and target == state.place[a]:
+    b, cost, best = a + size - 1, state.real[COST, 0], -1
+    least = cost - ROUNDING * abs(cost)
+    for target in range(data.seconds.size - size + 1):
+        if size == 1 and target == state.whole[PLACE, a]:
             continue
         cost = _put_run(data, state, a, b, target)
         _undo(state)
