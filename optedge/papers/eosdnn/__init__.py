@@ -43,6 +43,7 @@ from optedge.papers.eosdnn.runs import EVALUATIONS, Runs
 from optedge.papers.eosdnn.tasks import figure_17
 from optedge.papers.eosdnn.tiers import tier_table
 from optedge.papers.eosdnn.uploads import upload_cases, upload_instance, upload_servers
+from optedge.papers.eosdnn.whole import WholeRun, run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,12 +59,14 @@ __all__ = [
     "TIERS",
     "Environment",
     "Runs",
+    "WholeRun",
     "figure_15",
     "figure_16",
     "figure_17",
     "figure_18",
     "instance",
     "reproduce",
+    "run",
     "servers",
     "table_4",
     "tier_table",
