@@ -125,6 +125,7 @@ def test_every_claim_has_a_row_with_a_verdict(reproduced):
         "section VII-C": 1,
         "figure 13": 1,
         "figure 13(a)": 1,
+        "figure 13(a), (b)": 1,
         "figure 13(b)": 2,
         "figure 13(c)": 1,
         "figure 14": 1,

@@ -9,11 +9,19 @@ import math
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 
 import optedge as oe
 from optedge.formulations.upload import UploadPlan, intervals
 from optedge.papers import eosdnn
-from optedge.papers.eosdnn import model_sizes, partitions, staircases, upload_table, uploads
+from optedge.papers.eosdnn import (
+    model_sizes,
+    partitions,
+    recovered,
+    staircases,
+    upload_table,
+    uploads,
+)
 
 # Layers that take time, the optimum, and what one partition of all costs, by another program.
 CASES = {
@@ -215,7 +223,7 @@ def test_verdicts_of_the_figures(figures):
     """What reproduces with clocks in the middle, and what does not."""
     verdicts = dict(zip(figures["claim"], figures["verdict"], strict=True))
     wrong = {claim for claim, verdict in verdicts.items() if verdict == "differs"}
-    assert len(verdicts) == 13
+    assert len(verdicts) == 14
     assert wrong == {
         "the largest partition of LMU is smaller than that of IONN",
         "the largest partition of LMU is smaller than that of recursive efficiency",
@@ -227,6 +235,28 @@ def test_verdicts_of_the_figures(figures):
     (steps,) = figures["ours"][figures["claim"] == "steps of the staircase of LMU on AlexNet"]
     assert steps.startswith("234.47 / 572.12 / 17380.56 / 23782.12 ms; order conv2, conv3,")
     assert steps.endswith(", fc7")
+
+
+def test_two_printed_savings_hold_together():
+    """With the partitions that the intervals imply: two numbers by two clocks in their ranges."""
+    runs = eosdnn.Runs()
+    found = recovered.savings(runs)
+    assert found.whole == pytest.approx(45.16, abs=5e-3)
+    assert found.parts == pytest.approx(13.41, abs=5e-3)
+    assert found.inside == pytest.approx(1, abs=1e-5)  # times are printed in 0.01 ms
+    assert recovered.judge_recovered(runs).verdict == "reproduces"
+
+
+@pytest.mark.parametrize("client", [1.1, 1.7, 2.3])
+def test_in_megabits_they_do_not(client):
+    """Where LMU saves 45.16 % against one partition, it saves less than 13.1 % against IONN."""
+    runs = eosdnn.Runs()
+
+    def saved(edge):
+        return recovered.savings(runs, upload_table.Surrounding(client, edge, "Mb", stay=1))
+
+    edge = brentq(lambda ghz: saved(ghz).whole - 45.16, 4.2, 18.3, xtol=1e-3)
+    assert saved(edge).parts < 13.1
 
 
 def test_signs_of_section_seven(figures):
