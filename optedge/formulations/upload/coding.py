@@ -6,13 +6,15 @@ Under best use some such plan is optimal: splitting a partition never hurts.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from optedge import kernels
 from optedge.formulations.base import FloatArray, IntArray
-from optedge.formulations.upload import evaluation
+from optedge.formulations.upload import evaluation, moves
 from optedge.formulations.upload.plans import UploadPlan
 
 if TYPE_CHECKING:
@@ -21,10 +23,35 @@ if TYPE_CHECKING:
 
 def plan_of_order(problem: UploadProblem, order: npt.ArrayLike) -> UploadPlan:
     """Return the plan that sends the layers of ``order`` one by one, those of size 0 first."""
+    return plan_of_parts(problem, [[j] for j in np.asarray(order, dtype=np.int64).tolist()])
+
+
+def plan_of_parts(problem: UploadProblem, parts: Sequence[Sequence[int]]) -> UploadPlan:
+    """Return the plan that sends ``parts`` in turn, all layers of size 0 first and together.
+
+    Parameters
+    ----------
+    problem
+        The instance.
+    parts
+        Layers that take time to upload, each in one part. Under forced use a layer is switched on
+        when it helps.
+    """
     free = np.flatnonzero(problem.is_free).tolist()
-    parts = ([free] if free else []) + [[j] for j in np.asarray(order, dtype=np.int64).tolist()]
-    on = evaluation.switching(problem.values, problem.savings, parts, problem.n_layers)
-    return UploadPlan(tuple(map(tuple, parts)), np.where(problem.stays, -1, on))
+    sent = ([free] if free else []) + [list(part) for part in parts]
+    on = evaluation.switching(problem.values, problem.savings, sent, problem.n_layers)
+    return UploadPlan(tuple(map(tuple, sent)), np.where(problem.stays, -1, on))
+
+
+def data_of(problem: UploadProblem) -> Any:
+    """Return what moves are priced by: differences of benefits, or where they do not fit, codes.
+
+    That is: under forced use with a negative saving, for one layer, and for very many.
+    """
+    fits = problem.use == "best" or problem.is_supermodular
+    if fits and 2 <= problem.layers.size <= moves.MOST_LAYERS:
+        return moves.data_of(problem)
+    return kernels.Plain(problem.costs)
 
 
 def costs(problem: UploadProblem, codes: npt.ArrayLike) -> FloatArray:
