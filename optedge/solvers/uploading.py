@@ -27,7 +27,7 @@ class LmuOptions(Options):
 
     zero_rule: str = option(
         "safe",
-        "what of size 0 is executed at once; safe: what slows no query; paper: all in earning parts",
+        "size 0 executed at once; safe: what slows no query; paper: all of parts that earn",
         choices=merging.ZERO_RULES,
     )
 
