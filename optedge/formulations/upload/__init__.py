@@ -4,7 +4,10 @@ Begin with ``problem``: the instance, its maths, and all that can be asked of it
 a solution is, ``evaluation`` what a set of uploaded layers is worth.
 ``integers`` scales an instance to whole numbers without rounding; ``intervals`` finds the best
 order on them in polynomial time and proves it, ``subsets`` does so by brute force. ``bounds`` need
-no search, ``models`` is the explicit model, ``coding`` what metaheuristics search.
+no search, ``models`` is the explicit model, ``coding`` what metaheuristics search, ``moves`` how
+they get from one order to the next. The heuristics: ``merging`` is LMU, ``paths`` IONN,
+``efficiency`` recursive efficiency, ``blocks`` Sidney's decomposition; ``runs`` finds the densest
+run of layers for three of them.
 """
 
 from optedge.formulations.upload.plans import UploadPlan

@@ -28,7 +28,6 @@ MOST_LAYERS = 3000  # for whose benefits, 72 MB, the moves are worth it
 #: Of all moves, the share up to which each kind reaches: one layer, an exchange, some that follow
 #: each other; a run of neighbours is the rest.
 ONE, EXCHANGE, FOLLOWING = 0.3, 0.5, 0.7
-NEAR = 0.5  # share of moves to a place nearby
 
 
 class OrderData(NamedTuple):
@@ -292,7 +291,7 @@ def _propose(data: OrderData, state: Search, x: IntArray, rng: np.random.Generat
     q = _other_place(m, p, rng)
     size = 1
     if u >= EXCHANGE and m >= 4:
-        size = 2 + int(rng.random() ** 2 * (m // 2 - 1))
+        size = 2 + int((m // 2) ** rng.random() - 1)
     if ONE <= u < EXCHANGE:
         lo, hi = min(p, q), max(p, q) + 1
         for s in range(lo, hi):
@@ -309,14 +308,12 @@ def _propose(data: OrderData, state: Search, x: IntArray, rng: np.random.Generat
 
 @kernel
 def _other_place(m: int, p: int, rng: np.random.Generator) -> int:
-    """Return a place other than ``p`` of at least two, half of the time one nearby."""
-    if rng.random() < NEAR:
-        step = 1 + int(rng.random() * min(8, m - 1))
-        q = p + step if rng.random() < 0.5 else p - step
-        if 0 <= q < m:
-            return q
-    q = int(rng.random() * (m - 1))
-    return q + 1 if q >= p else q
+    """Return a place other than ``p`` of at least two; how far is spread evenly in logarithms."""
+    step = int(m ** rng.random())
+    q = p + step if rng.random() < 0.5 else p - step
+    if not 0 <= q < m:
+        q = 2 * p - q
+    return min(m - 1, max(0, q))
 
 
 # -------------------------------------------------------------------- descent
