@@ -1,0 +1,240 @@
+r"""The recursion on intervals in compiled floats: quick, and within a proved error.
+
+It serves twice. Alone it finds an order, whose value the problem then computes. Beside the run in
+whole numbers (``intervals``) it says which layers cannot be the last of an interval: of the others,
+one as a rule, whole numbers decide.
+
+**Error.** Let t be the upload time of an interval, W its benefit and :math:`u = 2^{-53}`. With
+times, benefits and blocks that are whole numbers rounded once, what a candidate costs is off by at
+most :math:`(3m + 30)\, u\, t\, W`, m the number of layers: all that is added or multiplied is at
+most t, W or t W; a rest of benefit is what at most m subtractions leave, each off by u W; the
+costs of two sides and what merging adds are at most t W together; and where rounding decides which
+of two blocks goes first, their products differ by :math:`4u` of themselves. A part of the sum over
+blocks is off by no more, so that a sum may be given up half way. ``slack`` is larger than twice
+that. If t W of the whole chain is below :math:`2^{52}` nothing is rounded at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from optedge import kernels
+from optedge.formulations.base import FloatArray, IntArray
+
+EXACT_BITS = 52
+MOST_BITS = 960  # of the largest product: floats end at 2^1024
+
+
+def needed_mb(m: int) -> float:
+    """Return the memory in MB that m layers may take, in floats or whole numbers.
+
+    Blocks of all intervals are kept, at most as many as the interval has layers: 24 bytes each,
+    beside some tables.
+    """
+    return (4.0 * m * (m + 1) * (m + 2) + 300.0 * (m + 1) ** 2) / 1e6
+
+
+def make(times: list[int], benefits: list[list[int]]) -> Estimates | None:
+    """Return the estimates of a segment; None if its numbers are too large for floats."""
+    return Estimates(times, benefits) if _bits(times, benefits) <= MOST_BITS else None
+
+
+def _bits(times: list[int], benefits: list[list[int]]) -> int:
+    return sum(times).bit_length() + max(map(max, benefits)).bit_length()
+
+
+class Estimates:
+    """Costs of candidates for the last layer of an interval, shorter intervals first.
+
+    Parameters
+    ----------
+    times
+        Upload times of the m layers.
+    benefits
+        Benefit of each interval, ``(m + 1, m + 1)``, as in ``intervals``.
+
+    Attributes
+    ----------
+    slack
+        By how much two candidates must differ, as a share of t W, to be told apart. It stands only
+        if the numbers are not too large for floats (:func:`make`).
+    """
+
+    def __init__(self, times: list[int], benefits: list[list[int]]) -> None:
+        m = self.m = len(times)
+        bits = _bits(times, benefits)
+        self.slack = 0.0 if bits <= EXACT_BITS else (8 * m + 128) * 2.0**-53
+        scale = max(0, bits - MOST_BITS)  # an order may be found all the same
+        self.times = np.array([_float(t, scale) for t in times])
+        self.benefits = np.array([[_float(w, scale) for w in row] for row in benefits])
+        self.costs = np.zeros((m + 1, m + 1))
+        self.first = np.zeros((m + 1, m + 1), dtype=np.int64)
+        self.count = np.zeros((m + 1, m + 1), dtype=np.int64)
+        self.last = np.zeros((m + 1, m + 1), dtype=np.int64)
+        self.gains = np.zeros((m + 1, m + 1))  # benefit of all blocks of an interval
+        room = m * (m + 1) * (m + 2) // 6
+        self.block_times, self.block_benefits = np.empty(room), np.empty(room)
+        self.end = 0
+
+    @property
+    def _tables(self) -> tuple[Any, ...]:
+        return (
+            self.times,
+            self.benefits,
+            self.costs,
+            self.first,
+            self.count,
+            self.last,
+            self.gains,
+            self.block_times,
+            self.block_benefits,
+        )
+
+    def survivors(self, length: int) -> list[list[int]]:
+        """Return which layers may be the last of each interval of a length, cheapest first.
+
+        Costs and blocks of all shorter intervals must stand (:meth:`put`).
+        """
+        found = np.empty((self.m - length + 1, length))
+        _weigh(length, self.slack, *self._tables, found)
+        rows = []
+        for i, row in enumerate(found):
+            if self.slack == 0:
+                rows.append([i + int(row.argmin())])
+                continue
+            j = i + length
+            near = row.min() + self.slack * self.times[i:j].sum() * self.benefits[i, j]
+            chosen = np.flatnonzero(row <= near)
+            rows.append((i + chosen[np.argsort(row[chosen], kind="stable")]).tolist())
+        return rows
+
+    def put(self, length: int, costs: list[int], blocks: list[list[tuple[int, int]]]) -> None:
+        """Write the costs and blocks of all intervals of a length, each number rounded once."""
+        for i, (cost, run) in enumerate(zip(costs, blocks, strict=True)):
+            j, begin, end = i + length, self.end, self.end + len(run)
+            self.costs[i, j], self.first[i, j], self.count[i, j] = float(cost), begin, len(run)
+            self.gains[i, j] = float(sum(block[1] for block in run))
+            self.block_times[begin:end] = [float(block[0]) for block in run]
+            self.block_benefits[begin:end] = [float(block[1]) for block in run]
+            self.end = end
+
+    def run(self, stop: Callable[[], bool]) -> IntArray | None:
+        """Run the recursion in floats; return the last layer of each interval.
+
+        None if ``stop``, which is asked after each length, said so.
+        """
+        for length in range(1, self.m + 1):
+            if stop():
+                return None
+            found: FloatArray = np.empty((self.m - length + 1, length))
+            _weigh(length, 0.0, *self._tables, found)
+            self.end = _settle(length, self.end, *self._tables, found)
+        return self.last
+
+
+def _float(number: int, scale: int) -> float:
+    return float(number >> scale) if scale else float(number)
+
+
+@kernels.kernel
+def _weigh(
+    length: int,
+    slack: float,
+    times: Any,
+    benefits: Any,
+    costs: Any,
+    first: Any,
+    count: Any,
+    last: Any,
+    gains: Any,
+    block_times: Any,
+    block_benefits: Any,
+    found: Any,
+) -> None:
+    """Write what each candidate costs, ``(intervals, length)``; inf once it is known to lose."""
+    for i in range(found.shape[0]):
+        j = i + length
+        time = 0.0
+        for k in range(i, j):
+            time += times[k]
+        margin = slack * time * benefits[i, j]
+        begin = i
+        for k in range(i, j):
+            gain = benefits[i, j] - benefits[i, k] - benefits[k + 1, j]
+            found[i, k - i] = costs[i, k] + costs[k + 1, j] + time * gain
+            if found[i, k - i] < found[i, begin - i]:
+                begin = k
+        least = np.inf
+        for step in range(length):
+            k = i + (begin - i + step) % length  # neighbours of the most promising come next
+            value = found[i, k - i]
+            p, q = first[i, k], first[k + 1, j]
+            p_end, q_end = p + count[i, k], q + count[k + 1, j]
+            if value <= least + margin and p < p_end and q < q_end:
+                left, right = gains[i, k], gains[k + 1, j]
+                while p < p_end and q < q_end and value <= least + margin:
+                    if block_benefits[p] * block_times[q] >= block_benefits[q] * block_times[p]:
+                        value += block_times[p] * right
+                        left -= block_benefits[p]
+                        p += 1
+                    else:
+                        value += block_times[q] * left
+                        right -= block_benefits[q]
+                        q += 1
+            if value <= least + margin:
+                found[i, k - i] = value
+                least = min(least, value)
+            else:
+                found[i, k - i] = np.inf
+
+
+@kernels.kernel
+def _settle(
+    length: int,
+    end: int,
+    times: Any,
+    benefits: Any,
+    costs: Any,
+    first: Any,
+    count: Any,
+    last: Any,
+    gains: Any,
+    block_times: Any,
+    block_benefits: Any,
+    found: Any,
+) -> int:
+    """Take the cheapest candidates and write their blocks; return where the next ones begin."""
+    for i in range(found.shape[0]):
+        j = i + length
+        k = i
+        for x in range(i, j):
+            if found[i, x - i] < found[i, k - i]:
+                k = x
+        costs[i, j], last[i, j], first[i, j] = found[i, k - i], k, end
+        p, q = first[i, k], first[k + 1, j]
+        p_end, q_end = p + count[i, k], q + count[k + 1, j]
+        b = end
+        while p < p_end or q < q_end:
+            if q == q_end or (
+                p < p_end
+                and block_benefits[p] * block_times[q] >= block_benefits[q] * block_times[p]
+            ):
+                block_times[b], block_benefits[b] = block_times[p], block_benefits[p]
+                p += 1
+            else:
+                block_times[b], block_benefits[b] = block_times[q], block_benefits[q]
+                q += 1
+            b += 1
+        time, gain = times[k], benefits[i, j] - benefits[i, k] - benefits[k + 1, j]
+        gains[i, j] = gains[i, k] + gains[k + 1, j] + gain
+        while b > end and gain * block_times[b - 1] >= block_benefits[b - 1] * time:
+            b -= 1
+            time += block_times[b]
+            gain += block_benefits[b]
+        block_times[b], block_benefits[b] = time, gain
+        count[i, j] = b + 1 - end
+        end = b + 1
+    return end
