@@ -12,7 +12,14 @@ from uploads import best_of_all_orders, hold_back, published, random_upload, wor
 
 from optedge.bridge import solve_model
 from optedge.formulations.base import Certificate
-from optedge.formulations.upload import UploadPlan, UploadProblem, bounds, intervals, subsets
+from optedge.formulations.upload import (
+    UploadPlan,
+    UploadProblem,
+    bounds,
+    certificates,
+    intervals,
+    subsets,
+)
 
 
 def test_bounds_of_the_worked_example():
@@ -98,12 +105,11 @@ def test_thinned_staircases_stay_below():
     assert few <= whole <= intervals.best_order(problem).value
 
 
-def test_the_bound_is_certified_anew():
-    """The certificate's value is the table's, computed again; others are refused."""
+def test_certificates_of_other_kinds():
+    """A certificate of intervals without its array is refused, so is an unknown kind; LP holds."""
     problem = worked_example()
-    certificate = problem.bound("interval DP").certificate
-    assert problem.certify(certificate) == certificate.value == 2077
-    assert problem.certify(Certificate(bounds.KIND, 5000.0, {})) == 2077
+    with pytest.raises(ValueError, match="needs the array 'last' of 10 layers"):
+        problem.certify(Certificate(certificates.KIND, 5000.0, {}))
     with pytest.raises(ValueError, match="knows no certificate 'LP'"):
         problem.certify(Certificate("LP", 1.0, {}))
     lp = problem.bound("LP")

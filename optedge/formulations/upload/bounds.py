@@ -17,13 +17,12 @@ import itertools
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from optedge.formulations.base import Bound, Certificate
-from optedge.formulations.upload import integers, intervals
+from optedge.formulations.base import Bound
+from optedge.formulations.upload import certificates, integers, intervals
 
 if TYPE_CHECKING:
     from optedge.formulations.upload.problem import UploadProblem
 
-KIND = "intervals"
 QUICK_LAYERS = 100  # for which the table of intervals takes about two seconds
 MOST_POINTS = 10_000  # of a staircase at one layer; beyond, neighbours are joined
 
@@ -38,13 +37,8 @@ def compute(problem: UploadProblem, name: str) -> Bound:
     found = intervals.best_order(problem, lift=True)
     if name == "envelope":
         return Bound(name, integers.rounded_down(envelope(found)))
-    value = integers.rounded_down(found.value)
-    return Bound(name, value, Certificate(KIND, value, {}), info={"blocks": len(found.blocks)})
-
-
-def certify(problem: UploadProblem) -> float:
-    """Return the value of the table of intervals in whole numbers, computed anew."""
-    return integers.rounded_down(intervals.best_order(problem, lift=True).value)
+    proof = certificates.make(found)
+    return Bound(name, proof.value, proof, info={"blocks": len(found.blocks)})
 
 
 def envelope(found: intervals.IntervalOrder) -> Fraction:

@@ -16,20 +16,21 @@ that. If t W of the whole chain is below :math:`2^{52}` nothing is rounded at al
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from optedge import kernels
 from optedge.formulations.base import FloatArray, IntArray
 
+MEMORY_MB = 500
 EXACT_BITS = 52
-MOST_BITS = 960  # of the largest product: floats end at 2^1024
+MOST_BITS = 480  # of times and of benefits: their products stay far below 2^1024
 
 
 def needed_mb(m: int) -> float:
-    """Return the memory in MB that m layers may take, in floats or whole numbers.
+    """Return the memory in MB that m layers may take, at most, in floats and whole numbers.
 
     Blocks of all intervals are kept, at most as many as the interval has layers: 24 bytes each,
     beside some tables.
@@ -37,13 +38,38 @@ def needed_mb(m: int) -> float:
     return (4.0 * m * (m + 1) * (m + 2) + 300.0 * (m + 1) ** 2) / 1e6
 
 
-def make(times: list[int], benefits: list[list[int]]) -> Estimates | None:
-    """Return the estimates of a segment; None if its numbers are too large for floats."""
-    return Estimates(times, benefits) if _bits(times, benefits) <= MOST_BITS else None
+def most_layers(memory_mb: float) -> int:
+    """Return for how many layers so much memory suffices; at least 1."""
+    m = 1
+    while needed_mb(m + 1) <= memory_mb:
+        m += 1
+    return m
 
 
-def _bits(times: list[int], benefits: list[list[int]]) -> int:
-    return sum(times).bit_length() + max(map(max, benefits)).bit_length()
+class Tables(NamedTuple):
+    """What the kernels work on; intervals by their ends, blocks by their place.
+
+    Parameters
+    ----------
+    times
+        Of the m layers.
+    benefits, costs, gains
+        Of each interval, ``(m + 1, m + 1)``: as in ``intervals``, and the benefit of its blocks.
+    last, first, count
+        Of each interval: its last layer, its first block, how many it has.
+    block_times, block_benefits
+        Of all blocks; the pages of memory that nobody writes to are not taken.
+    """
+
+    times: Any
+    benefits: Any
+    costs: Any
+    gains: Any
+    last: Any
+    first: Any
+    count: Any
+    block_times: Any
+    block_benefits: Any
 
 
 class Estimates:
@@ -59,66 +85,62 @@ class Estimates:
     Attributes
     ----------
     slack
-        By how much two candidates must differ, as a share of t W, to be told apart. It stands only
-        if the numbers are not too large for floats (:func:`make`).
+        By how much two candidates must differ, as a share of t W, to be told apart.
+    fits
+        Whether the numbers are small enough for floats. If not, they are shifted and ``slack`` does
+        not stand: an order may be found all the same.
     """
 
     def __init__(self, times: list[int], benefits: list[list[int]]) -> None:
-        m = self.m = len(times)
-        bits = _bits(times, benefits)
-        self.slack = 0.0 if bits <= EXACT_BITS else (8 * m + 128) * 2.0**-53
-        scale = max(0, bits - MOST_BITS)  # an order may be found all the same
-        self.times = np.array([_float(t, scale) for t in times])
-        self.benefits = np.array([[_float(w, scale) for w in row] for row in benefits])
-        self.costs = np.zeros((m + 1, m + 1))
-        self.first = np.zeros((m + 1, m + 1), dtype=np.int64)
-        self.count = np.zeros((m + 1, m + 1), dtype=np.int64)
-        self.last = np.zeros((m + 1, m + 1), dtype=np.int64)
-        self.gains = np.zeros((m + 1, m + 1))  # benefit of all blocks of an interval
+        m = len(times)
+        whole, most = sum(times), max(map(max, benefits))
+        exact = (whole * most).bit_length() <= EXACT_BITS
+        self.slack = 0.0 if exact else (8 * m + 128) * 2.0**-53
+        self.fits = max(whole, most).bit_length() <= MOST_BITS
+        ends = (m + 1, m + 1)
         room = m * (m + 1) * (m + 2) // 6
-        self.block_times, self.block_benefits = np.empty(room), np.empty(room)
-        self.end = 0
-
-    @property
-    def _tables(self) -> tuple[Any, ...]:
-        return (
-            self.times,
-            self.benefits,
-            self.costs,
-            self.first,
-            self.count,
-            self.last,
-            self.gains,
-            self.block_times,
-            self.block_benefits,
+        self.tables = Tables(
+            _floats([times], whole)[0],
+            _floats(benefits, most),
+            np.zeros(ends),
+            np.zeros(ends),
+            np.zeros(ends, dtype=np.int64),
+            np.zeros(ends, dtype=np.int64),
+            np.zeros(ends, dtype=np.int64),
+            np.empty(room),
+            np.empty(room),
         )
+        self.end = 0
 
     def survivors(self, length: int) -> list[list[int]]:
         """Return which layers may be the last of each interval of a length, cheapest first.
 
         Costs and blocks of all shorter intervals must stand (:meth:`put`).
         """
-        found = np.empty((self.m - length + 1, length))
-        _weigh(length, self.slack, *self._tables, found)
-        rows = []
+        found = np.empty((len(self.tables.times) - length + 1, length))
+        _weigh(length, self.slack, self.tables, found)
+        rows, x = [], self.tables
         for i, row in enumerate(found):
             if self.slack == 0:
                 rows.append([i + int(row.argmin())])
                 continue
             j = i + length
-            near = row.min() + self.slack * self.times[i:j].sum() * self.benefits[i, j]
+            near = row.min() + self.slack * x.times[i:j].sum() * x.benefits[i, j]
             chosen = np.flatnonzero(row <= near)
             rows.append((i + chosen[np.argsort(row[chosen], kind="stable")]).tolist())
         return rows
 
-    def put(self, length: int, costs: list[int], blocks: list[list[tuple[int, int]]]) -> None:
+    def put(
+        self, length: int, costs: list[int], blocks: Sequence[Sequence[tuple[int, int, Any]]]
+    ) -> None:
         """Write the costs and blocks of all intervals of a length, each number rounded once."""
+        x = self.tables
         for i, (cost, run) in enumerate(zip(costs, blocks, strict=True)):
             j, begin, end = i + length, self.end, self.end + len(run)
-            self.costs[i, j], self.first[i, j], self.count[i, j] = float(cost), begin, len(run)
-            self.gains[i, j] = float(sum(block[1] for block in run))
-            self.block_times[begin:end] = [float(block[0]) for block in run]
-            self.block_benefits[begin:end] = [float(block[1]) for block in run]
+            x.costs[i, j], x.first[i, j], x.count[i, j] = float(cost), begin, len(run)
+            x.gains[i, j] = float(sum([w for _, w, _ in run]))
+            x.block_times[begin:end] = [float(t) for t, _, _ in run]
+            x.block_benefits[begin:end] = [float(w) for _, w, _ in run]
             self.end = end
 
     def run(self, stop: Callable[[], bool]) -> IntArray | None:
@@ -126,35 +148,25 @@ class Estimates:
 
         None if ``stop``, which is asked after each length, said so.
         """
-        for length in range(1, self.m + 1):
+        for length in range(1, len(self.tables.times) + 1):
             if stop():
                 return None
-            found: FloatArray = np.empty((self.m - length + 1, length))
-            _weigh(length, 0.0, *self._tables, found)
-            self.end = _settle(length, self.end, *self._tables, found)
-        return self.last
+            found: FloatArray = np.empty((len(self.tables.times) - length + 1, length))
+            _weigh(length, 0.0, self.tables, found)
+            self.end = _settle(length, self.end, self.tables, found)
+        return np.asarray(self.tables.last)
 
 
-def _float(number: int, scale: int) -> float:
-    return float(number >> scale) if scale else float(number)
+def _floats(rows: list[list[int]], largest: int) -> FloatArray:
+    """Return rows of numbers, each rounded once; shifted if the largest is very large."""
+    shift = max(0, largest.bit_length() - MOST_BITS)
+    return np.array([[float(x >> shift if shift else x) for x in row] for row in rows])
 
 
 @kernels.kernel
-def _weigh(
-    length: int,
-    slack: float,
-    times: Any,
-    benefits: Any,
-    costs: Any,
-    first: Any,
-    count: Any,
-    last: Any,
-    gains: Any,
-    block_times: Any,
-    block_benefits: Any,
-    found: Any,
-) -> None:
+def _weigh(length: int, slack: float, tables: Tables, found: Any) -> None:
     """Write what each candidate costs, ``(intervals, length)``; inf once it is known to lose."""
+    times, benefits, costs, gains, _, first, count, block_times, block_benefits = tables
     for i in range(found.shape[0]):
         j = i + length
         time = 0.0
@@ -195,18 +207,11 @@ def _weigh(
 def _settle(
     length: int,
     end: int,
-    times: Any,
-    benefits: Any,
-    costs: Any,
-    first: Any,
-    count: Any,
-    last: Any,
-    gains: Any,
-    block_times: Any,
-    block_benefits: Any,
+    tables: Tables,
     found: Any,
 ) -> int:
     """Take the cheapest candidates and write their blocks; return where the next ones begin."""
+    times, benefits, costs, gains, last, first, count, block_times, block_benefits = tables
     for i in range(found.shape[0]):
         j = i + length
         k = i

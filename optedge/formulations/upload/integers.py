@@ -102,22 +102,46 @@ class Segment:
     benefits: list[list[int]]
 
 
-def segments(problem: UploadProblem, chain: ExactChain) -> list[Segment]:
-    """Return the parts of an instance that do not know of each other."""
+def segments(problem: UploadProblem, chain: ExactChain, *, benefits: bool = True) -> list[Segment]:
+    """Return the parts of an instance that do not know of each other, with or without benefits."""
     found, first, free = [], 0, problem.is_free.tolist()
     for end in range(1, problem.n_layers + 1):
         if end == problem.n_layers or chain.savings[end - 1] == 0:
             if not problem.stays[first:end].all():
                 decisions = [j for j in range(first, end) if chain.seconds[j]]
                 times = [chain.seconds[j] for j in decisions]
-                table = _benefits(chain, free, decisions, first, end)
+                table = _benefits(chain, free, decisions, first, end) if benefits else []
                 found.append(Segment(first, end, decisions, times, table))
             first = end
     return found
 
 
+def parted(problem: UploadProblem, chain: ExactChain, most: int) -> ExactChain:
+    """Return a chain without the savings at some places, so that segments are short.
+
+    Parameters
+    ----------
+    problem, chain
+        The instance, and its numbers.
+    most
+        Layers of a segment whose upload takes time, at most. Longer ones are cut in the middle half
+        where the saving is least.
+    """
+    savings = list(chain.savings)
+    todo = [segment.decisions for segment in segments(problem, chain, benefits=False)]
+    while todo:
+        decisions = todo.pop()
+        m = len(decisions)
+        if m > most:
+            middle = range(max(1, m // 4), max(2, m - m // 4))
+            cut = min(middle, key=lambda k: savings[decisions[k] - 1])
+            savings[decisions[cut] - 1] = 0
+            todo += [decisions[:cut], decisions[cut:]]
+    return dataclasses.replace(chain, savings=savings)
+
+
 def _benefits(
-    chain: integers.ExactChain, free: list[bool], decisions: list[int], first: int, end: int
+    chain: ExactChain, free: list[bool], decisions: list[int], first: int, end: int
 ) -> list[list[int]]:
     """Return the benefits of a segment."""
     m = len(decisions)

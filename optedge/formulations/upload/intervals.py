@@ -138,22 +138,48 @@ def best_order(
 
 
 def quick_order(
-    problem: UploadProblem, stop: Callable[[], bool] = lambda: False
+    problem: UploadProblem,
+    *,
+    most: int | None = None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> tuple[int, ...]:
     """Return the order that the recursion finds in compiled floats; it proves nothing.
+
+    Parameters
+    ----------
+    problem
+        The instance.
+    most
+        Layers of a segment, at most; longer ones are cut (:func:`integers.parted`) and the order is
+        that of a heuristic. None for no limit.
+    stop
+        Asked now and then whether to give up.
 
     Raises
     ------
     Stopped
-        If ``stop``, asked now and then, said so.
+        If ``stop`` said so.
     """
+    chain = integers.scale(problem, lift=False)
+    if most is not None:
+        chain = integers.parted(problem, chain, most)
     blocks: list[Block] = []
-    for segment in integers.segments(problem, integers.scale(problem, lift=False)):
-        last = estimates.Estimates(segment.times, segment.benefits).run(stop)
-        if last is None:
-            raise Stopped
-        blocks = _merged(blocks, _order(segment, last.tolist()))
-    return tuple(j for b in blocks for j in b[2])
+    for segment in integers.segments(problem, chain):
+        if len(segment.times) <= FEW_LAYERS:
+            _, last = _recursion(segment.times, segment.benefits, stop)
+        else:
+            found = estimates.Estimates(segment.times, segment.benefits).run(stop)
+            if found is None:
+                raise Stopped
+            last = found.tolist()
+        blocks = _merged(blocks, _order(segment, last))
+    return tuple(j for b in blocks for j in b.layers)
+
+
+def longest(problem: UploadProblem) -> int:
+    """Return how many layers the longest segment has whose upload takes time."""
+    chain = integers.scale(problem, lift=True)
+    return max((len(s.times) for s in integers.segments(problem, chain, benefits=False)), default=0)
 
 
 def _order(segment: integers.Segment, last: list[list[int]]) -> list[Block]:
@@ -167,7 +193,9 @@ def _order(segment: integers.Segment, last: list[list[int]]) -> list[Block]:
         made[i, j] = []
         if i < j:
             k, w = last[i][j], segment.benefits
-            block = Block(segment.times[k], w[i][j] - w[i][k] - w[k + 1][j], (segment.decisions[k],))
+            block = Block(
+                segment.times[k], w[i][j] - w[i][k] - w[k + 1][j], (segment.decisions[k],)
+            )
             made[i, j] = _appended(_merged(made[i, k], made[k + 1, j]), block)
     return made[0, len(segment.times)]
 
@@ -184,7 +212,9 @@ def _recursion(
     cost = [[0] * (m + 1) for _ in range(m + 1)]
     last = [[0] * (m + 1) for _ in range(m + 1)]
     blocks: list[list[list[Block]]] = [[[] for _ in range(m + 1)] for _ in range(m + 1)]
-    floats = estimates.make(times, table) if m > FEW_LAYERS else None
+    floats = estimates.Estimates(times, table) if m > FEW_LAYERS else None
+    if floats and not floats.fits:
+        floats = None
     for length in range(1, m + 1):
         chosen = floats.survivors(length) if floats else None
         for i in range(m - length + 1):

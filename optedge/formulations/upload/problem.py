@@ -46,7 +46,7 @@ from optedge.formulations.base import (
     array_field,
 )
 from optedge.formulations.base.rows import lp_bound
-from optedge.formulations.upload import bounds, coding, evaluation, models, plans
+from optedge.formulations.upload import bounds, certificates, coding, evaluation, models, plans
 from optedge.formulations.upload.plans import UploadPlan as UploadPlan
 
 Use = Literal["best", "forced"]
@@ -364,10 +364,10 @@ class UploadProblem(Problem):
     def certify(self, certificate: Certificate) -> float:
         """Return the bound that ``certificate`` proves.
 
-        Multipliers of the rows of the model, or the table of intervals, which is made anew.
+        Multipliers of the rows of the model, or last layers of intervals (``certificates``).
         """
-        if certificate.kind == bounds.KIND:
-            return bounds.certify(self)
+        if certificate.kind == certificates.KIND:
+            return certificates.certify(self, certificate)
         return super().certify(certificate)
 
     # ---- codes
