@@ -3,7 +3,7 @@
 ``"zoo"``: eleven networks layer by layer, computed from their definitions (FLOPs = 2 x
 multiply-adds; norm, bias and activation folded into their layer; float32 outputs, batch 1).
 ``"linbin403"``: measured layer times of four networks, a public data set (its README stands beside
-the files).
+the files), with the weights that the same layers have elsewhere (``measured_weights``).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 
 from optedge.networks import tables
 from optedge.networks.graph import LayerGraph
+from optedge.networks.measured_weights import measured_weights
 
 _DATA = Path(__file__).parents[1] / "data"
 _FOLDERS = {"zoo": _DATA / "dnn", "linbin403": _DATA / "linbin403"}
@@ -46,8 +47,9 @@ def load(
     name
         One of :func:`list_networks`.
     source
-        ``"zoo"``, or ``"linbin403"`` with measured seconds and ``clock_ghz``; the latter knows
-        neither FLOPs nor parameters (they are 0).
+        ``"zoo"``, or ``"linbin403"`` with measured seconds and ``clock_ghz``; the latter knows no
+        FLOPs (they are 0). Its weights of AlexNet and VGG19 are the published sizes of layers for
+        uploading, those of GoogLeNet and ResNet-101 are those of the zoo.
     data_unit
         Of ``linbin403`` only: what its column of sizes means, ``"MB"`` (default; what the papers
         most likely did) or ``"Mb"``.
@@ -102,7 +104,7 @@ def _load_measured(name: str, data_unit: str, input_size: float) -> LayerGraph:
     return LayerGraph(
         successors=((1,), *(tuple(w + 1 for w in row) for row in layers.successors)),
         flops=np.zeros(layers.n_layers + 1),
-        parameters=np.zeros(layers.n_layers + 1),
+        parameters=np.append(0.0, measured_weights(name)),
         output_bytes=np.append(input_size, layers.output_bytes) * _UNITS[data_unit],
         seconds=np.append(0.0, layers.seconds),
         clock_ghz=layers.clock_ghz,

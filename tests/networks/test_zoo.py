@@ -21,12 +21,12 @@ ZOO = {
     "googlenet": (83, 110, 21, 224, 3.1653, 3.1886, 6_998_552),
     "mobilenet_v2": (64, 74, 35, 224, 0.6015, 0.6018, 3_504_872),
 }
-# README of the data set: layers, edges, clock, seconds, Gcycles, output.
+# README of the data set: layers, edges, clock, seconds, Gcycles, output; and the weights.
 LINBIN403 = {
-    "alexnet": (11, 10, 3.2, 2.154, 6.8928, 3.14),
-    "vgg19": (24, 23, 3.2, 0.860, 2.752, 73.9),
-    "googlenet": (83, 109, 2.9, 0.086936855, 0.252117, 50.9953),
-    "resnet101": (136, 168, 2.9, 0.387246768, 1.123016, 178.031067),
+    "alexnet": (11, 10, 3.2, 2.154, 6.8928, 3.14, 62_378_344),
+    "vgg19": (24, 23, 3.2, 0.860, 2.752, 73.9, 143_667_240),
+    "googlenet": (83, 109, 2.9, 0.086936855, 0.252117, 50.9953, 6_998_552),
+    "resnet101": (136, 168, 2.9, 0.387246768, 1.123016, 178.031067, 44_549_160),
 }
 
 
@@ -72,7 +72,7 @@ def test_cut_vertices_by_networkx(name):
 def test_measured(name, unit, factor):
     """Sums of the README in both readings of the sizes; the input goes before the first layer."""
     g = networks.load(name, "linbin403", data_unit=unit)
-    n, edges, clock, seconds, cycles, output = LINBIN403[name]
+    n, edges, clock, seconds, cycles, output, parameters = LINBIN403[name]
     assert (g.n_layers, g.n_edges) == (n + 1, edges + 1)
     assert g.clock_ghz == clock
     assert g.seconds.sum() == pytest.approx(seconds, rel=1e-8)
@@ -81,8 +81,70 @@ def test_measured(name, unit, factor):
     assert g.output_bytes[0] == pytest.approx(0.6 * factor)
     assert (g.types[0], g.seconds[0], g.successors[0]) == ("input", 0, (1,))
     assert not g.flops.any()
-    assert not g.parameters.any()
+    assert g.parameters.sum() == parameters
     assert g.is_chain == (name in ("alexnet", "vgg19"))
+
+
+# Three single blocks by hand: a bias, or scale and shift of a norm, for every output channel.
+BLOCKS = {
+    ("googlenet", "inception_conv_3a"): {
+        "1/1x1_s1": 192 * 64 + 64,
+        "2/1x1_s1": 192 * 96 + 96,
+        "2/3x3_s1": 9 * 96 * 128 + 128,
+        "3/1x1_s1": 192 * 16 + 16,
+        "3/5x5_s1": 25 * 16 * 32 + 32,
+        "4/1x1_s1": 192 * 32 + 32,
+    },
+    ("resnet101", "res3a_branch"): {
+        "1": 256 * 512 + 2 * 512,
+        "2a": 256 * 128 + 2 * 128,
+        "2b": 9 * 128 * 128 + 2 * 128,
+        "2c": 128 * 512 + 2 * 512,
+    },
+    ("resnet101", "res4q_branch"): {
+        "1": 0,
+        "2a": 1024 * 256 + 2 * 256,
+        "2b": 9 * 256 * 256 + 2 * 256,
+        "2c": 256 * 1024 + 2 * 1024,
+    },
+}
+
+
+@pytest.mark.parametrize(("name", "block"), BLOCKS)
+def test_weights_of_single_blocks(name, block):
+    """The two tables of a network number layers differently: three blocks counted by hand."""
+    g = networks.load(name, "linbin403")
+    found = {
+        label.removeprefix(block): weights
+        for label, weights in zip(g.names, g.parameters.tolist(), strict=True)
+        if label.startswith(block)
+    }
+    assert found == BLOCKS[name, block]
+
+
+def test_weights_of_modules_and_stages():
+    """GoogLeNet has the weights of the zoo between cut vertices, ResNet-101 in each stage.
+
+    ResNet-101 is cut before an addition in one table and after it in the other.
+    """
+    ours, zoo = (networks.load("googlenet", s).contracted() for s in ("linbin403", "zoo"))
+    assert ours.parameters.tolist() == zoo.parameters.tolist()
+    ours, zoo = (networks.load("resnet101", s) for s in ("linbin403", "zoo"))
+    for stage in ("res2", "res3", "res4", "res5"):
+        here, there = (
+            sum(n for label, n in zip(g.names, g.parameters, strict=True) if stage in label)
+            for g in (ours, zoo)
+        )
+        assert here == there > 0
+
+
+def test_weights_of_published_tables():
+    """Sizes in MiB are whole numbers of weights: convolutions and layers by hand, no norm rows."""
+    alexnet = networks.load("alexnet", "linbin403").parameters
+    assert alexnet[:4].tolist() == [0, 11 * 11 * 3 * 96 + 96, 0, 25 * 96 * 256 + 256]
+    assert alexnet[-1] == 4096 * 1000 + 1000
+    vgg, computed = (networks.load("vgg19", s).parameters for s in ("linbin403", "zoo"))
+    assert vgg.tolist() == computed.tolist()
 
 
 def test_measured_corrections():

@@ -118,8 +118,9 @@ def reproduced():
 
 
 def test_every_claim_has_a_row_with_a_verdict(reproduced):
-    """Each claim of figures 15 to 18, of the tiers and of equation (16)."""
+    """Each claim of table IV, figures 15 to 18, of the tiers and of equation (16)."""
     assert reproduced["where"].value_counts().to_dict() == {
+        "table IV": 3,
         "figure 15": 6,
         "figure 16": 3,
         "figure 17": 4,
@@ -186,7 +187,7 @@ def test_parts_and_options():
     assert row.ours.startswith("0.2000, 0.5749, 0.7998, 0.8000 at")
     assert row.verdict == "reproduces"
     for given, words in (
-        ({"parts": ["figure 14"]}, "there is no part 'figure 14'; the parts are figure 15"),
+        ({"parts": ["figure 9"]}, "there is no part 'figure 9'; the parts are table 4"),
         ({"parts": ["tiers"], "networks": ("lenet",)}, "network must be one of alexnet"),
         ({"seeds": 0}, "seeds must be a positive integer, got 0"),
         ({"tasks": (4, 8)}, "tasks must be at least 3 different ones"),

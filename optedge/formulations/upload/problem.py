@@ -30,7 +30,7 @@ import itertools
 import math
 import warnings
 from collections.abc import Iterable
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -46,8 +46,21 @@ from optedge.formulations.base import (
     array_field,
 )
 from optedge.formulations.base.rows import lp_bound
-from optedge.formulations.upload import bounds, certificates, coding, evaluation, models, plans
+from optedge.formulations.upload import (
+    bounds,
+    building,
+    certificates,
+    coding,
+    evaluation,
+    models,
+    plans,
+)
 from optedge.formulations.upload.plans import UploadPlan as UploadPlan
+from optedge.networks.graph import LayerGraph
+from optedge.platforms import Platform
+
+if TYPE_CHECKING:
+    from optedge.formulations.offloading import OffloadingProblem, Schedule
 
 Use = Literal["best", "forced"]
 _Array = TypeVar("_Array", bound=npt.NDArray[Any])
@@ -146,6 +159,99 @@ class UploadProblem(Problem):
                 "exceeds the way through the client. Guarantees are withdrawn, bounds hold.",
                 stacklevel=4,
             )
+
+    # ---- other ways to build it
+
+    @classmethod
+    def from_network(
+        cls,
+        graph: LayerGraph,
+        platform: Platform,
+        plan: npt.ArrayLike,
+        *,
+        client: int | None = None,
+        bytes_per_parameter: float = 4.0,
+        **fields: Any,
+    ) -> Self:
+        """Build the upload of one network, or of several tasks of it, by a client.
+
+        Parameters
+        ----------
+        graph
+            Its layer 0 is the input tensor. A network that is no chain is contracted: modules are
+            uploaded as one layer.
+        platform
+            Servers and links; the client's links carry uploads and data of queries alike.
+        plan
+            The server of each layer, ``(n_layers,)`` without the input; the client means that the
+            layer stays. ``(n_tasks, n_layers)`` for several tasks: what tasks have in common is
+            uploaded for each of them.
+        client
+            The server where queries begin and end; the first one of tier 0 by default.
+        bytes_per_parameter
+            What is uploaded of a layer, byte a weight.
+        **fields
+            Other fields of the problem. Inputs are measured in MB.
+
+        Raises
+        ------
+        ValueError
+            If layer 0 is no input tensor, the plan does not fit the network or names a server that
+            does not exist, or a link is missing.
+        """
+        made = building.of_network(graph, platform, plan, client, bytes_per_parameter)
+        return cls(**{**made, **fields})
+
+    @classmethod
+    def from_offloading(
+        cls,
+        problem: OffloadingProblem,
+        schedule: Schedule | npt.ArrayLike,
+        client: int,
+        upload_mb: npt.ArrayLike,
+        **fields: Any,
+    ) -> Self:
+        """Build the upload of what a migration plan places away from one of its clients.
+
+        Parameters
+        ----------
+        problem
+            With tasks that are chains; those born at ``client`` are chains of the upload. Pools
+            do not matter here: a query meets no other.
+        schedule
+            A solution of it; only its servers count.
+        client
+            The server where the tasks are born.
+        upload_mb
+            MB of each layer, ``(n_subtasks,)``, or of the layers of one task if all have as many.
+        **fields
+            Other fields of the problem.
+
+        Raises
+        ------
+        ValueError
+            If tasks are graphs, the client has none, the sizes do not fit, the schedule is broken,
+            or a link is missing; results travel back to the client.
+        """
+        return cls(**{**building.of_offloading(problem, schedule, client, upload_mb), **fields})
+
+    @classmethod
+    def joined(cls, problems: Iterable[UploadProblem], **fields: Any) -> Self:
+        """Build the upload of all chains of several problems of one client.
+
+        Parameters
+        ----------
+        problems
+            In the order in which their chains are numbered; of one ``use``.
+        **fields
+            Other fields of the problem.
+
+        Raises
+        ------
+        ValueError
+            If there are none, or their ``use`` differs.
+        """
+        return cls(**{**building.of_problems(problems), **fields})
 
     # ---- data
 

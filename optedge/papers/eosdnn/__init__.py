@@ -15,7 +15,15 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from optedge.papers.claims import Part, gather
-from optedge.papers.eosdnn import clients, environments, inertia, methods, tasks, tiers
+from optedge.papers.eosdnn import (
+    clients,
+    environments,
+    inertia,
+    methods,
+    model_sizes,
+    tasks,
+    tiers,
+)
 from optedge.papers.eosdnn.clients import figure_18
 from optedge.papers.eosdnn.environments import figure_15
 from optedge.papers.eosdnn.instances import (
@@ -30,9 +38,12 @@ from optedge.papers.eosdnn.instances import (
     servers,
 )
 from optedge.papers.eosdnn.methods import figure_16
+from optedge.papers.eosdnn.model_sizes import table_4
 from optedge.papers.eosdnn.runs import EVALUATIONS, Runs
 from optedge.papers.eosdnn.tasks import figure_17
 from optedge.papers.eosdnn.tiers import tier_table
+from optedge.papers.eosdnn.uploads import upload_cases, upload_instance, upload_servers
+from optedge.papers.eosdnn.whole import WholeRun, run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,18 +59,25 @@ __all__ = [
     "TIERS",
     "Environment",
     "Runs",
+    "WholeRun",
     "figure_15",
     "figure_16",
     "figure_17",
     "figure_18",
     "instance",
     "reproduce",
+    "run",
     "servers",
+    "table_4",
     "tier_table",
+    "upload_cases",
+    "upload_instance",
+    "upload_servers",
 ]
 
 #: The names that :func:`reproduce` takes, and what judges each.
 PARTS: dict[str, Callable[[Runs], Part]] = {
+    "table 4": model_sizes.judge_table_4,
     "figure 15": environments.judge_figure_15,
     "figure 16": methods.judge_figure_16,
     "figure 17": tasks.judge_figure_17,
