@@ -23,8 +23,8 @@ OPTIONS = [
 ]
 #: Constructors from a network share what comes first; what a problem needs beside is its own.
 OWN_PARAMETERS = {"from_network": ["cls", "graph", "platform"]}
-#: Options that take any text: the name of a model, which the problem checks, or of a file.
-FREE_TEXT = {"kind", "checkpoint", "resume"}
+#: Options that take any text: the name of a model, which the problem checks, a file, numbers.
+FREE_TEXT = {"kind", "checkpoint", "resume", "factors"}
 
 
 def public_methods(cls):

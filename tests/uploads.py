@@ -169,3 +169,26 @@ def published(network, client_ghz, edge_ghz, unit):
         sizes / 10,
         name=f"{network} {client_ghz} {edge_ghz} {unit}",
     )
+
+
+def chain_of(values, savings, times, **fields):
+    """Return a chain of given a (alone), s >= 0 (of neighbours) and upload times; whole numbers."""
+    back = [*savings, 0]
+    server = [max(0, -min(values))] * len(values)
+    client = [a + c + b for a, c, b in zip(values, server, back, strict=True)]
+    zeros = [0] * len(values)
+    return UploadProblem(client, server, zeros, back, zeros, times, **fields)
+
+
+def three_layers(**fields):
+    """Return the chain that makes the densest layer first a bad choice: 188 against 136."""
+    return UploadProblem(
+        client_times=[8, 6, 6],
+        server_times=[1, 1, 1],
+        sends_in=[1, 1, 4],
+        sends_out=[1, 4, 1],
+        hops=[0, 0, 0],
+        upload_times=[8, 1, 1],
+        name="three layers",
+        **fields,
+    )

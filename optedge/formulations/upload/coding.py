@@ -6,6 +6,7 @@ Under best use some such plan is optimal: splitting a partition never hurts.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,10 +22,24 @@ if TYPE_CHECKING:
 
 def plan_of_order(problem: UploadProblem, order: npt.ArrayLike) -> UploadPlan:
     """Return the plan that sends the layers of ``order`` one by one, those of size 0 first."""
+    return plan_of_parts(problem, [[j] for j in np.asarray(order, dtype=np.int64).tolist()])
+
+
+def plan_of_parts(problem: UploadProblem, parts: Sequence[Sequence[int]]) -> UploadPlan:
+    """Return the plan that sends ``parts`` in turn, all layers of size 0 first and together.
+
+    Parameters
+    ----------
+    problem
+        The instance.
+    parts
+        Layers that take time to upload, each in one part. Under forced use a layer is switched on
+        when it helps.
+    """
     free = np.flatnonzero(problem.is_free).tolist()
-    parts = ([free] if free else []) + [[j] for j in np.asarray(order, dtype=np.int64).tolist()]
-    on = evaluation.switching(problem.values, problem.savings, parts, problem.n_layers)
-    return UploadPlan(tuple(map(tuple, parts)), np.where(problem.stays, -1, on))
+    sent = ([free] if free else []) + [list(part) for part in parts]
+    on = evaluation.switching(problem.values, problem.savings, sent, problem.n_layers)
+    return UploadPlan(tuple(map(tuple, sent)), np.where(problem.stays, -1, on))
 
 
 def costs(problem: UploadProblem, codes: npt.ArrayLike) -> FloatArray:
