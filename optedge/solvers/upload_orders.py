@@ -64,7 +64,7 @@ def interval_dp(problem: UploadProblem, options: IntervalDpOptions, run: Run) ->
         )
     elif not problem.is_supermodular:
         run.info["note"] = "a saving is negative: the order is that of a heuristic."
-    if options.proof and whole and not run.done():
+    if options.proof and whole and run.gap > run.target_gap:
         _prove(problem, run)
 
 
@@ -73,7 +73,7 @@ def _prove(problem: UploadProblem, run: Run) -> None:
     try:
         found = intervals.best_order(problem, lift=True, stop=run.done)
     except intervals.Stopped:
-        run.info["note"] = "stopped before the run in whole numbers ended: that of floats is left."
+        run.info["note"] = "stopped before the run in whole numbers ended: the plan is of floats."
         return
     run.info["blocks"] = len(found.blocks)
     if problem.is_supermodular:
@@ -100,8 +100,12 @@ def subset_dp(problem: UploadProblem, options: SubsetDpOptions, run: Run) -> Non
         return
     if reason := subsets.why_not(problem, options.memory_mb):
         interval_dp(problem, IntervalDpOptions(), run)
-        run.info["note"] = f"{reason} interval-dp ran instead."
+        more = run.info.get("note", "")
+        run.info["note"] = f"{reason} interval-dp ran instead. {more}".rstrip()
         return
-    value, order = subsets.best_order(problem, options.memory_mb)
+    try:
+        value, order = subsets.best_order(problem, options.memory_mb, run.done)
+    except subsets.Stopped:
+        return
     run.evaluate(problem.plan_of_order(order))
     run.raise_bound(value * (1.0 - ROUNDING))
