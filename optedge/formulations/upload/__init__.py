@@ -4,8 +4,8 @@ Begin with ``problem``: the instance, its maths, and all that can be asked of it
 a solution is, ``evaluation`` what a set of uploaded layers is worth.
 ``integers`` scales an instance to whole numbers without rounding; ``intervals`` finds the best
 order on them in polynomial time, ``estimates`` does so in compiled floats, ``certificates`` proves
-it by another argument, ``subsets`` does so by brute force. ``bounds`` need no search, ``models`` are
-the explicit models, ``coding`` what metaheuristics search.
+it by another argument, ``subsets`` does so by brute force. ``bounds`` need no search,
+``models`` are the explicit models, ``coding`` what metaheuristics search.
 """
 
 from optedge.formulations.upload.plans import UploadPlan

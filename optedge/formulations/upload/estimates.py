@@ -6,12 +6,12 @@ one as a rule, whole numbers decide.
 
 **Error.** Let t be the upload time of an interval, W its benefit and :math:`u = 2^{-53}`. With
 times, benefits and blocks that are whole numbers rounded once, what a candidate costs is off by at
-most :math:`(3m + 30)\, u\, t\, W`, m the number of layers: all that is added or multiplied is at
-most t, W or t W; a rest of benefit is what at most m subtractions leave, each off by u W; the
-costs of two sides and what merging adds are at most t W together; and where rounding decides which
-of two blocks goes first, their products differ by :math:`4u` of themselves. A part of the sum over
-blocks is off by no more, so that a sum may be given up half way. ``slack`` is larger than twice
-that. If t W of the whole chain is below :math:`2^{52}` nothing is rounded at all.
+most :math:`(4m + 40)\, u\, t\, W`, m the number of layers: all that is added or multiplied is at
+most t, W or t W; the time is a sum of m numbers; a rest of benefit is what at most m subtractions
+leave, each off by 2u W; merging adds at most m products, t W in all; and where rounding decides
+which of two blocks goes first, their products differ by :math:`4u` of themselves. A part of the sum
+over blocks is off by no more, so that a sum may be given up half way. ``slack`` is larger than
+twice that. If t W of the whole chain is below :math:`2^{52}` nothing is rounded at all.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class Estimates:
         self.end = 0
 
     def survivors(self, length: int) -> list[list[int]]:
-        """Return which layers may be the last of each interval of a length, cheapest first.
+        """Return which layers may be the last of each interval of a length.
 
         Costs and blocks of all shorter intervals must stand (:meth:`put`).
         """
@@ -126,8 +126,7 @@ class Estimates:
                 continue
             j = i + length
             near = row.min() + self.slack * x.times[i:j].sum() * x.benefits[i, j]
-            chosen = np.flatnonzero(row <= near)
-            rows.append((i + chosen[np.argsort(row[chosen], kind="stable")]).tolist())
+            rows.append((i + np.flatnonzero(row <= near)).tolist())
         return rows
 
     def put(
@@ -182,25 +181,29 @@ def _weigh(length: int, slack: float, tables: Tables, found: Any) -> None:
         least = np.inf
         for step in range(length):
             k = i + (begin - i + step) % length  # neighbours of the most promising come next
-            value = found[i, k - i]
+            value, limit = found[i, k - i], least + margin
             p, q = first[i, k], first[k + 1, j]
             p_end, q_end = p + count[i, k], q + count[k + 1, j]
-            if value <= least + margin and p < p_end and q < q_end:
+            if p < p_end and q < q_end:
                 left, right = gains[i, k], gains[k + 1, j]
-                while p < p_end and q < q_end and value <= least + margin:
-                    if block_benefits[p] * block_times[q] >= block_benefits[q] * block_times[p]:
-                        value += block_times[p] * right
-                        left -= block_benefits[p]
+                t, w, u, v = block_times[p], block_benefits[p], block_times[q], block_benefits[q]
+                while value <= limit:
+                    if w * u >= v * t:
+                        value += t * right
+                        left -= w
                         p += 1
+                        if p == p_end:
+                            break
+                        t, w = block_times[p], block_benefits[p]
                     else:
-                        value += block_times[q] * left
-                        right -= block_benefits[q]
+                        value += u * left
+                        right -= v
                         q += 1
-            if value <= least + margin:
-                found[i, k - i] = value
-                least = min(least, value)
-            else:
-                found[i, k - i] = np.inf
+                        if q == q_end:
+                            break
+                        u, v = block_times[q], block_benefits[q]
+            found[i, k - i] = value if value <= limit else np.inf
+            least = min(least, value)
 
 
 @kernels.kernel
