@@ -2,7 +2,7 @@ r"""The recursion on intervals in compiled floats: quick, and within a proved er
 
 It serves twice. Alone it finds an order, whose value the problem then computes. Beside the run in
 whole numbers (``intervals``) it says which layers cannot be the last of an interval: of the others,
-one as a rule, whole numbers decide.
+few as a rule, whole numbers decide.
 
 **Error.** Let t be the upload time of an interval, W its benefit and :math:`u = 2^{-53}`. With
 times, benefits and blocks that are whole numbers rounded once, what a candidate costs is off by at
