@@ -296,6 +296,53 @@ def test_floats_leave_out_no_best_layer(seed, monkeypatch):
     assert problem.objective(plan) == pytest.approx(float(plain.value), rel=1e-9)
 
 
+@pytest.mark.parametrize("seed", seeds(60, 6))
+def test_floats_decide_nothing_that_they_cannot_tell(seed, monkeypatch):
+    """Where costs differ by less than floats hold, whole numbers choose, and find the same."""
+    rng, n = np.random.default_rng(seed), 9
+    far = 2.0**50
+    problem = UploadProblem(
+        far + rng.integers(0, 9, n),
+        np.zeros(n),
+        np.zeros(n),
+        rng.integers(0, 9, n),
+        np.zeros(n),
+        np.full(n, 3.0),
+    )
+    plain = intervals.best_order(problem)
+    monkeypatch.setattr(intervals, "FEW_LAYERS", 0)
+    assert intervals.best_order(problem).value == plain.value
+
+
+def test_a_negative_saving_misleads_the_recursion():
+    """Of three layers with such a saving the order costs 49, the best one 48; the bound is less."""
+    with pytest.warns(UserWarning, match="saving"):
+        problem = UploadProblem([3, 5, 2], [0, 0, 0], [0, 0, 0], [0, 0, 0], [0, 4, 0], [1, 2, 5])
+    found = intervals.best_order(problem)
+    assert not found.exact
+    assert found.value == problem.objective(problem.plan_of_order(found.order)) == 49
+    assert subsets.best_order(problem)[0] == best_of_all_orders(problem) == 48
+    lifted = intervals.best_order(problem, lift=True)
+    assert lifted.value <= 48
+    assert problem.bound("interval DP").value == lifted.value
+    assert problem.certify(certificates.make(lifted)) == lifted.value
+
+
+def test_the_table_of_subsets_is_filled_in_chunks(monkeypatch):
+    """Short chunks fill all of it, and it may be stopped between two."""
+    problem = random_upload(3, 12, wide=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(subsets, "CHUNK", 100)
+        pieces = subsets.best_order(problem)
+    whole = subsets.best_order(problem)
+    assert pieces[0] == whole[0]
+    assert pieces[1].tolist() == whole[1].tolist()
+    monkeypatch.setattr(subsets, "CHUNK", 100)
+    answers = iter([False, False, True])
+    with pytest.raises(subsets.Stopped):
+        subsets.best_order(problem, stop=lambda: next(answers))
+
+
 def test_numbers_beyond_floats():
     """Times that differ by more than floats can hold are told apart in whole numbers."""
     n = intervals.FEW_LAYERS + 1

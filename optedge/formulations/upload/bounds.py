@@ -78,7 +78,7 @@ def envelope(problem: UploadProblem) -> Fraction:
     chain = integers.scale(problem, lift=False)
     has_server = ~problem.stays
     best = _highest(chain, has_server, (1, 0))
-    corners, todo = [_highest(chain, problem.is_free, (1, 0))], [best]
+    corners, todo = [(0, 0)], [best]
     while todo:
         (u, b), (v, c) = corners[-1], todo[-1]
         between = _highest(chain, has_server, (v - u, c - b))
