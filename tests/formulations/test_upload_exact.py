@@ -12,7 +12,15 @@ from uploads import best_of_all_orders, hold_back, published, random_upload, wor
 
 from optedge.bridge import solve_model
 from optedge.formulations.base import Certificate
-from optedge.formulations.upload import UploadPlan, UploadProblem, bounds, intervals, subsets
+from optedge.formulations.upload import (
+    UploadPlan,
+    UploadProblem,
+    bounds,
+    certificates,
+    integers,
+    intervals,
+    subsets,
+)
 
 
 def test_bounds_of_the_worked_example():
@@ -70,7 +78,7 @@ def test_bounds_are_in_order(seed):
         unsplit += t * rest
         rest -= w
     assert top - found.constant <= unsplit + slack
-    assert unsplit <= 2 * (bounds.envelope(found) - found.constant)
+    assert unsplit <= 2 * (bounds.envelope(problem) - found.constant)
 
 
 @pytest.mark.parametrize("seed", seeds(200, 30))
@@ -98,12 +106,11 @@ def test_thinned_staircases_stay_below():
     assert few <= whole <= intervals.best_order(problem).value
 
 
-def test_the_bound_is_certified_anew():
-    """The certificate's value is the table's, computed again; others are refused."""
+def test_certificates_of_other_kinds():
+    """A certificate of intervals without its array is refused, so is an unknown kind; LP holds."""
     problem = worked_example()
-    certificate = problem.bound("interval DP").certificate
-    assert problem.certify(certificate) == certificate.value == 2077
-    assert problem.certify(Certificate(bounds.KIND, 5000.0, {})) == 2077
+    with pytest.raises(ValueError, match="needs the array 'last' of 10 layers"):
+        problem.certify(Certificate(certificates.KIND, 5000.0, {}))
     with pytest.raises(ValueError, match="knows no certificate 'LP'"):
         problem.certify(Certificate("LP", 1.0, {}))
     lp = problem.bound("LP")
@@ -187,13 +194,25 @@ def test_model_optimum_equals_the_recursion(seed):
     assert problem.bound("LP").value <= least * (1 + 1e-9)
 
 
+@pytest.mark.parametrize("seed", seeds(60, 12))
+def test_both_models_equal_all_orders(seed):
+    """Up to five layers line and places have the least sum of all orders, and their plans too."""
+    problem = random_upload(seed, 2 + seed % 4, chains=1 + seed % 2)
+    least = best_of_all_orders(problem)
+    for kind in problem.kinds:
+        model = problem.model(kind)
+        assert solve_model(model).objective == pytest.approx(least, abs=1e-4)
+        assert problem.objective(problem.extract(model)) == pytest.approx(least, abs=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["ordering", "position"])
 @pytest.mark.parametrize("seed", range(8))
-def test_filled_models_have_the_value_of_the_plan(seed):
+def test_filled_models_have_the_value_of_the_plan(seed, kind):
     """A filled model breaks no row and its objective is no more than that of the plan."""
     problem = random_upload(seed, 6)
     order = np.random.default_rng(seed).permutation(problem.layers)
     plan = problem.plan_of_order(order)
-    model = problem.model()
+    model = problem.model(kind)
     problem.fill(model, plan)
     for row in model.component_data_objects(pyo.Constraint, active=True):
         assert row.slack() >= -1e-9
@@ -202,10 +221,150 @@ def test_filled_models_have_the_value_of_the_plan(seed):
     assert problem.objective(again) == pytest.approx(pyo.value(model.delay), rel=1e-9)
 
 
-def test_no_model_of_negative_savings():
-    """With a negative saving there is no model, and no LP among the bounds."""
+def test_relaxed_models_of_the_worked_example():
+    """Without integrality the line proves 1122.32 and the places 421.75; fractions are no plan."""
+    problem = worked_example()
+    constant = problem.total_seconds * problem.least_delay
+    for kind, value in (("ordering", 1122.32), ("position", 421.75)):
+        model = problem.model(kind, relax=True)
+        assert solve_model(model).objective - constant == pytest.approx(value, abs=0.005)
+        assert problem.extract(model) is None
+
+
+@pytest.mark.parametrize("seed", seeds(40, 8))
+def test_places_state_negative_savings(seed):
+    """With a negative saving only the places state the problem, and only under best use."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        problem = random_upload(seed, 5, negative=True)
+        if problem.is_supermodular:
+            problem = problem.replace(stays=None, hops=problem.hops + 20)
+        assert problem.kinds == ("position",)
+        assert problem.replace(use="forced").kinds == ()
+    least = best_of_all_orders(problem)
+    assert solve_model(problem.model()).objective == pytest.approx(least, abs=1e-4)
+
+
+def test_no_line_of_negative_savings():
+    """The model of the line is refused, under forced use every model; so is its bound."""
     with pytest.warns(UserWarning, match="saving"):
         problem = UploadProblem([9, 9], [1, 1], [1, 1], [1, 1], [0, 5], [2, 3])
-    assert problem.bound_names == ("envelope", "staircase", "interval DP")
+        forced = problem.replace(use="forced")
+    with pytest.raises(ValueError, match="has no model 'ordering'"):
+        problem.model("ordering")
     with pytest.raises(ValueError, match="has no explicit model"):
-        problem.model()
+        forced.model()
+    assert forced.bound_names == ("envelope", "staircase", "interval DP")
+
+
+# -------------------------------------------------------------------- many layers
+
+
+def test_bounds_of_many_layers_are_left_out():
+    """The linear program and the recursion have limits; a sentence names them, others remain."""
+    rng = np.random.default_rng(1)
+    n = bounds.MOST["interval DP"] + 1
+    problem = UploadProblem(*rng.uniform(0, 9, (4, n)), np.zeros(n), rng.uniform(1, 9, n))
+    assert problem.bound_names == ("envelope", "staircase")
+    assert problem.cheap_bounds == ("staircase",)
+    with pytest.raises(ValueError, match="the bound LP is for at most 25 layers"):
+        problem.bound("LP")
+    with pytest.raises(ValueError, match="interval DP is for at most 200 layers in a row"):
+        problem.bound("interval DP")
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_envelope_goes_along_the_blocks(seed):
+    """Corners found slope by slope give the area that the blocks of the recursion give."""
+    problem = random_upload(seed, 12, wide=seed % 2 == 1)
+    found = intervals.best_order(problem)
+    area, rest = found.constant, sum(w for _, w, _ in found.blocks)
+    for t, w, _ in found.blocks:
+        area += t * (rest - w / 2)
+        rest -= w
+    assert bounds.envelope(problem) == area
+
+
+@pytest.mark.parametrize("seed", seeds(200, 20))
+def test_floats_leave_out_no_best_layer(seed, monkeypatch):
+    """With floats before it the run in whole numbers finds the same value, to the last digit."""
+    problem = random_upload(seed, 12, wide=seed % 2 == 1)
+    plain = intervals.best_order(problem)
+    monkeypatch.setattr(intervals, "FEW_LAYERS", 0)
+    assert intervals.best_order(problem).value == plain.value
+    plan = problem.plan_of_order(intervals.quick_order(problem))
+    assert problem.objective(plan) == pytest.approx(float(plain.value), rel=1e-9)
+
+
+@pytest.mark.parametrize("seed", seeds(60, 6))
+def test_floats_decide_nothing_that_they_cannot_tell(seed, monkeypatch):
+    """Where costs differ by less than floats hold, whole numbers choose, and find the same."""
+    rng, n = np.random.default_rng(seed), 9
+    far = 2.0**50
+    problem = UploadProblem(
+        far + rng.integers(0, 9, n),
+        np.zeros(n),
+        np.zeros(n),
+        rng.integers(0, 9, n),
+        np.zeros(n),
+        np.full(n, 3.0),
+    )
+    plain = intervals.best_order(problem)
+    monkeypatch.setattr(intervals, "FEW_LAYERS", 0)
+    assert intervals.best_order(problem).value == plain.value
+
+
+def test_a_negative_saving_misleads_the_recursion():
+    """Of three layers with such a saving the order costs 49, the best one 48; the bound is less."""
+    with pytest.warns(UserWarning, match="saving"):
+        problem = UploadProblem([3, 5, 2], [0, 0, 0], [0, 0, 0], [0, 0, 0], [0, 4, 0], [1, 2, 5])
+    found = intervals.best_order(problem)
+    assert not found.exact
+    assert found.value == problem.objective(problem.plan_of_order(found.order)) == 49
+    assert subsets.best_order(problem)[0] == best_of_all_orders(problem) == 48
+    lifted = intervals.best_order(problem, lift=True)
+    assert lifted.value <= 48
+    assert problem.bound("interval DP").value == lifted.value
+    assert problem.certify(certificates.make(lifted)) == lifted.value
+
+
+def test_the_table_of_subsets_is_filled_in_chunks(monkeypatch):
+    """Short chunks fill all of it, and it may be stopped between two."""
+    problem = random_upload(3, 12, wide=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(subsets, "CHUNK", 100)
+        pieces = subsets.best_order(problem)
+    whole = subsets.best_order(problem)
+    assert pieces[0] == whole[0]
+    assert pieces[1].tolist() == whole[1].tolist()
+    monkeypatch.setattr(subsets, "CHUNK", 100)
+    answers = iter([False, False, True])
+    with pytest.raises(subsets.Stopped):
+        subsets.best_order(problem, stop=lambda: next(answers))
+
+
+def test_numbers_beyond_floats():
+    """Times that differ by more than floats can hold are told apart in whole numbers."""
+    n = intervals.FEW_LAYERS + 1
+    rng = np.random.default_rng(0)
+    scale = 2.0 ** rng.integers(-900, 0, n)
+    problem = UploadProblem(scale, 0 * scale, 0 * scale, scale, 0 * scale, rng.uniform(1, 9, n))
+    found = intervals.best_order(problem)
+    quick = problem.plan_of_order(intervals.quick_order(problem))
+    assert problem.objective(problem.plan_of_order(found.order)) <= problem.objective(quick)
+    assert problem.certify(certificates.make(found)) == certificates.make(found).value
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_parted_chains_are_short(seed):
+    """Cut where little is saved no segment is longer than allowed, and an order is found."""
+    problem = random_upload(seed, 40, wide=True)
+    chain = integers.scale(problem, lift=False)
+    parted = integers.parted(problem, chain, 7)
+    sizes = [len(s.times) for s in integers.segments(problem, parted)]
+    assert max(sizes) <= 7
+    assert sum(sizes) == problem.layers.size
+    order = intervals.quick_order(problem, most=7)
+    assert sorted(order) == problem.layers.tolist()
+    least = float(intervals.best_order(problem).value)
+    assert least * (1 - 1e-12) <= problem.objective(problem.plan_of_order(order)) <= 1.2 * least

@@ -5,7 +5,7 @@ import pytest
 from uploads import random_upload, worked_example
 
 import optedge as oe
-from optedge.formulations.upload import UploadProblem
+from optedge.formulations.upload import UploadProblem, intervals
 
 
 @pytest.mark.parametrize("solver", ["interval-dp", "subset-dp"])
@@ -39,11 +39,67 @@ def test_a_negative_saving_leaves_a_gap():
     assert proved.status == "OPTIMAL"
 
 
-def test_the_recursion_stops_when_asked():
-    """A callback ends the recursion; the bound that needs no search is there all the same."""
-    r = oe.solve(worked_example(), "interval-dp", callback=lambda run: True, bound=False)
+@pytest.mark.parametrize("solver", ["interval-dp", "subset-dp"])
+def test_the_recursions_stop_when_asked(solver):
+    """A callback ends both before they have a plan."""
+    r = oe.solve(worked_example(), solver, callback=lambda run: True, bound=False)
     assert r.stop_reason == "callback"
     assert r.solution is None
+
+
+def test_without_proof_nothing_is_claimed():
+    """Floats alone find an optimal plan of a long chain; no bound is stated beside it."""
+    problem = long_chain(intervals.FEW_LAYERS + 5)
+    quick = oe.solve(problem, "interval-dp", proof=False, bound=False)
+    assert (quick.bound, quick.certificate) == (-np.inf, None)
+    assert quick.status == "FEASIBLE"
+    proved = oe.solve(problem, "interval-dp", bound=False)
+    assert proved.status == "OPTIMAL"
+    assert quick.objective == pytest.approx(proved.objective, rel=1e-12)
+    assert quick.objective >= proved.bound
+
+
+def test_the_proof_may_be_cut_short():
+    """Stopped within the run in whole numbers, the plan of floats stays and a note says so."""
+    problem = long_chain(intervals.FEW_LAYERS + 5)
+    asked = []
+
+    def fifty_more(run):
+        asked.append(run.solution)
+        return run.solution is not None and len([x for x in asked if x is not None]) > 50
+
+    r = oe.solve(problem, "interval-dp", callback=fifty_more, bound=False)
+    assert r.solution is not None
+    assert (r.stop_reason, r.bound) == ("callback", -np.inf)
+    assert "stopped before the run in whole numbers ended" in r.info["note"]
+    attached = oe.solve(problem, "interval-dp")
+    assert attached.stop_reason == "optimal"
+    assert "note" not in attached.info
+
+
+def test_too_long_a_chain_is_cut():
+    """Blocks that may not fit into memory are not begun: a cut chain gives a plan, and a note."""
+    problem = long_chain(90)
+    r = oe.solve(problem, "interval-dp", memory_mb=1, bound=False)
+    assert "blocks of 90 layers may need" in r.info["note"]
+    assert r.bound == -np.inf
+    whole = oe.solve(problem, "interval-dp", proof=False)
+    assert whole.objective <= r.objective * (1 + 1e-12)
+    assert r.objective <= 1.1 * whole.objective
+
+
+def long_chain(n):
+    """Return a chain in which every layer hangs on its neighbours."""
+    rng = np.random.default_rng(n)
+    sends = rng.uniform(1, 9, n + 1)
+    return UploadProblem(
+        rng.uniform(5, 20, n),
+        rng.uniform(0, 2, n),
+        sends[:-1],
+        sends[1:],
+        np.zeros(n),
+        rng.lognormal(0, 1, n),
+    )
 
 
 def test_plans_are_saved_and_loaded(tmp_path):

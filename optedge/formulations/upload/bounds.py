@@ -1,14 +1,18 @@
 r"""Lower bounds on the sum of system delay, without search and without rounding.
 
 All of them add the constant part, upload time times the least delay, and hold under forced use too,
-which never beats best use. They run on whole numbers; negative savings count as 0 there, which
-makes no plan dearer.
+which never beats best use. They run on whole numbers.
 
-* ``envelope``: the benefit grows no faster than along the blocks of the decomposition, whose
-  densities fall: :math:`\sum_k t_k (r_k - w_k / 2)`, :math:`r_k` the benefit not yet earned before
-  block k. Sending block after block costs at most twice as much.
+* ``envelope``: after u seconds the benefit is at most that of the least concave function above the
+  benefits of all sets. Without a negative saving its pieces are Sidney's blocks, and sending block
+  after block costs at most twice as much.
 * ``staircase``: after u seconds the benefit is at most that of the best set of upload time u.
-* ``interval DP``: the optimum itself if no saving is negative.
+* ``LP``: the model of the line of layers without integrality. Its rows grow with the cube of the
+  layers: it is among the bounds of at most ``MOST["LP"]`` layers. ``problem.model(relax=True)``
+  builds it for more. With a negative saving it is that of the model of places.
+* ``interval DP``: the optimum itself if no saving is negative; else such savings count as 0, which
+  makes no plan dearer. For more layers in a row than ``MOST["interval DP"]`` it takes so long that
+  it is left to the solver ``interval-dp``.
 """
 
 from __future__ import annotations
@@ -17,43 +21,96 @@ import itertools
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from optedge.formulations.base import Bound, Certificate
-from optedge.formulations.upload import integers, intervals
+from optedge.formulations.base import BoolArray, Bound
+from optedge.formulations.upload import certificates, integers, intervals
 
 if TYPE_CHECKING:
     from optedge.formulations.upload.problem import UploadProblem
 
-KIND = "intervals"
-QUICK_LAYERS = 100  # for which the table of intervals takes about two seconds
+QUICK_LAYERS = 100  # for which the recursion on intervals takes less than a second
+MOST = {"LP": 25, "interval DP": 200}  # layers; these take about a second and five
 MOST_POINTS = 10_000  # of a staircase at one layer; beyond, neighbours are joined
 
 _Point = tuple[int, int]  # upload time, benefit
 
 
+def names(problem: UploadProblem) -> tuple[str, ...]:
+    """Return the bounds of an instance."""
+    every = ("envelope", "staircase", *(("LP",) if problem.kinds else ()), "interval DP")
+    return tuple(name for name in every if why_not(problem, name) is None)
+
+
+def cheap(problem: UploadProblem) -> tuple[str, ...]:
+    """Return the bound that is attached unasked."""
+    return ("interval DP",) if intervals.longest(problem) <= QUICK_LAYERS else ("staircase",)
+
+
+def why_not(problem: UploadProblem, name: str) -> str | None:
+    """Say why a bound is left out; None if it is not."""
+    if name == "LP" and problem.layers.size > MOST[name]:
+        rows = problem.model_size()[0]
+        return (
+            f"the bound LP is for at most {MOST[name]} layers that take time to upload: here are "
+            f"{problem.layers.size}, and {rows:,} rows; problem.model(relax=True) builds them."
+        )
+    if name == "interval DP" and (m := intervals.longest(problem)) > MOST[name]:
+        return (
+            f"the bound interval DP is for at most {MOST[name]} layers in a row, here are {m}: "
+            "the solver interval-dp computes it under a time limit."
+        )
+    return None
+
+
 def compute(problem: UploadProblem, name: str) -> Bound:
     """Return a bound on the sum of system delay."""
+    if name == "envelope":
+        return Bound(name, integers.rounded_down(envelope(problem)))
     if name == "staircase":
         area, joined = staircase(problem)
         return Bound(name, integers.rounded_down(area), info={"joined": joined})
     found = intervals.best_order(problem, lift=True)
-    if name == "envelope":
-        return Bound(name, integers.rounded_down(envelope(found)))
-    value = integers.rounded_down(found.value)
-    return Bound(name, value, Certificate(KIND, value, {}), info={"blocks": len(found.blocks)})
+    proof = certificates.make(found)
+    return Bound(name, proof.value, proof, info={"blocks": len(found.blocks)})
 
 
-def certify(problem: UploadProblem) -> float:
-    """Return the value of the table of intervals in whole numbers, computed anew."""
-    return integers.rounded_down(intervals.best_order(problem, lift=True).value)
+def envelope(problem: UploadProblem) -> Fraction:
+    """Return the area above the concave envelope of benefits, constant part included."""
+    chain = integers.scale(problem, lift=False)
+    has_server = ~problem.stays
+    best = _highest(chain, has_server, (1, 0))
+    corners, todo = [(0, 0)], [best]
+    while todo:
+        (u, b), (v, c) = corners[-1], todo[-1]
+        between = _highest(chain, has_server, (v - u, c - b))
+        if (between[1] - b) * (v - u) > (c - b) * (between[0] - u):
+            todo.append(between)
+        else:
+            corners.append(todo.pop())
+    top = best[1]
+    doubled = sum((v - u) * (2 * top - b - c) for (u, b), (v, c) in itertools.pairwise(corners))
+    least = chain.base - top * chain.value_unit
+    area = Fraction(doubled, 2) * chain.value_unit
+    return chain.time_unit * (sum(chain.seconds) * least + area)
 
 
-def envelope(found: intervals.IntervalOrder) -> Fraction:
-    """Return the envelope over the blocks of the recursion, constant part included."""
-    value, rest = found.constant, sum((w for _, w, _ in found.blocks), Fraction(0))
-    for time, benefit, _ in found.blocks:
-        value += time * (rest - benefit / 2)
-        rest -= benefit
-    return value
+def _highest(chain: integers.ExactChain, usable: BoolArray, piece: _Point) -> _Point:
+    """Return time and benefit of a set with the largest t benefit - w time, (t, w) given."""
+    t, w = piece
+    away = (0, 0, 0)  # score, time and benefit of the best set without the layer before
+    here: tuple[int, int, int] | None = None  # with it
+    for x, (seconds, value) in enumerate(zip(chain.seconds, chain.values, strict=True)):
+        best = away if here is None else max(away, here)
+        if not usable[x]:
+            away, here = best, None
+            continue
+        score, time, benefit = away
+        if here is not None:
+            saving = chain.savings[x - 1]
+            score, time, benefit = max(away, (here[0] + t * saving, here[1], here[2] + saving))
+        away = best
+        here = (score + t * value - w * seconds, time + seconds, benefit + value)
+    _, time, benefit = away if here is None else max(away, here)
+    return time, benefit
 
 
 def staircase(problem: UploadProblem, most: int = MOST_POINTS) -> tuple[Fraction, int]:
@@ -67,7 +124,7 @@ def staircase(problem: UploadProblem, most: int = MOST_POINTS) -> tuple[Fraction
         Points kept at a layer. Of more, pairs are joined to the time of one and the benefit of the
         other, whichever is better: the bound gets weaker, not wrong.
     """
-    chain = integers.scale(problem, lift=True)
+    chain = integers.scale(problem, lift=False)
     off: list[_Point] = [(0, 0)]
     on: list[_Point] = []
     joined = 0

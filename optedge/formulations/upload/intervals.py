@@ -33,22 +33,28 @@ Fokkink, Lidbetter, Vegh, "On submodular search and machine scheduling", 2019.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
-from optedge.formulations.upload import integers
+from optedge.formulations.upload import estimates, integers
 
 if TYPE_CHECKING:
     from optedge.formulations.upload.problem import UploadProblem
 
+FEW_LAYERS = 40  # up to which whole numbers alone take some hundredths of a second
+
 
 class Block(NamedTuple):
-    """A run of an order that is sent in one piece: time, benefit, and its layers in turn."""
+    """A run of an order that is sent in one piece: time, benefit, and its layers in turn.
+
+    The recursion leaves its layers out: they follow from what is uploaded last.
+    """
 
     time: int
     benefit: int
-    layers: tuple[int, ...]
+    layers: tuple[int, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +70,9 @@ class IntervalOrder:
         The layers whose upload takes time, in the order of upload.
     blocks
         Time in seconds, benefit in seconds and layers of each block; densities fall.
+    lasts
+        For each segment the place of the layer that is uploaded last in each interval, shorter
+        intervals first, those of one length from left to right.
     exact
         Whether no saving was negative: then no plan has a smaller ``value``.
     """
@@ -72,6 +81,7 @@ class IntervalOrder:
     variable: Fraction
     order: tuple[int, ...]
     blocks: tuple[tuple[Fraction, Fraction, tuple[int, ...]], ...]
+    lasts: tuple[tuple[int, ...], ...]
     exact: bool
 
     @property
@@ -104,99 +114,135 @@ def best_order(
         If ``stop`` said so.
     """
     chain = integers.scale(problem, lift=lift)
-    free = problem.is_free.tolist()
     part, total, least = 0, 0, chain.base
     blocks: list[Block] = []
-    for first, end in _segments(problem, chain):
-        decisions = [j for j in range(first, end) if chain.seconds[j]]
-        table = _benefits(chain, free, decisions, first, end)
-        cost, own = _recursion([chain.seconds[j] for j in decisions], table, stop)
-        named = [b._replace(layers=tuple(decisions[k] for k in b.layers)) for b in own]
-        part += cost + (_merging(blocks, named, None) or 0)
-        blocks = _merged(blocks, named)
-        total += sum(chain.seconds[j] for j in decisions)
-        least -= table[0][-1] * chain.value_unit
+    lasts = []
+    for segment in integers.segments(problem, chain):
+        m = len(segment.times)
+        cost, last = _recursion(segment.times, segment.benefits, stop)
+        own = _order(segment, last)
+        part += cost + (_merging(blocks, own, None) or 0)
+        blocks = _merged(blocks, own)
+        total += sum(segment.times)
+        least -= segment.benefits[0][m] * chain.value_unit
+        ends = ((i, i + size) for size in range(1, m + 1) for i in range(m - size + 1))
+        lasts.append(tuple(last[i][j] for i, j in ends))
     return IntervalOrder(
         total * chain.time_unit * least,
         part * chain.value_unit * chain.time_unit,
-        tuple(j for b in blocks for j in b.layers),
-        tuple((b.time * chain.time_unit, b.benefit * chain.value_unit, b.layers) for b in blocks),
+        tuple(j for b in blocks for j in b[2]),
+        tuple((b[0] * chain.time_unit, b[1] * chain.value_unit, b[2]) for b in blocks),
+        tuple(lasts),
         all(s >= 0 for s in chain.savings),
     )
 
 
-def _segments(problem: UploadProblem, chain: integers.ExactChain) -> Iterator[tuple[int, int]]:
-    """Yield first layer and end of the runs that save nothing with what is outside of them."""
-    first = 0
-    for end in range(1, problem.n_layers + 1):
-        if end == problem.n_layers or chain.savings[end - 1] == 0:
-            if not problem.stays[first:end].all():
-                yield first, end
-            first = end
+def quick_order(
+    problem: UploadProblem,
+    *,
+    most: int | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> tuple[int, ...]:
+    """Return the order that the recursion finds in compiled floats; it proves nothing.
 
+    Parameters
+    ----------
+    problem
+        The instance.
+    most
+        Layers of a segment, at most; longer ones are cut (:func:`integers.parted`) and the order is
+        that of a heuristic. None for no limit.
+    stop
+        Asked now and then whether to give up.
 
-def _benefits(
-    chain: integers.ExactChain, free: list[bool], decisions: list[int], first: int, end: int
-) -> list[list[int]]:
-    """Return the benefit W[i][j] of what is usable between decisions i - 1 and j, ``(m+1, m+1)``.
-
-    Usable are decisions i to j - 1 and all layers of size 0 between the two ends, which are not.
+    Raises
+    ------
+    Stopped
+        If ``stop`` said so.
     """
-    m = len(decisions)
-    starts, table = [first - 1, *decisions], [[0] * (m + 1) for _ in range(m + 1)]
-    for i in range(m + 1):
-        off, j = 0, i
-        on: int | None = None  # of a plan whose last layer so far is on its server
-        for x in range(starts[i] + 1, end):
-            best = off if on is None else max(off, on)
-            if j < m and x == decisions[j]:
-                table[i][j] = best
-                j += 1
-            if free[x] or chain.seconds[x]:
-                linked = off if on is None else max(off, on + chain.savings[x - 1])
-                on = chain.values[x] + linked
-            else:
-                on = None
-            off = best
-        table[i][m] = off if on is None else max(off, on)
-    return table
+    chain = integers.scale(problem, lift=False)
+    if most is not None:
+        chain = integers.parted(problem, chain, most)
+    blocks: list[Block] = []
+    for segment in integers.segments(problem, chain):
+        if len(segment.times) <= FEW_LAYERS:
+            _, last = _recursion(segment.times, segment.benefits, stop)
+        else:
+            found = estimates.Estimates(segment.times, segment.benefits).run(stop)
+            if found is None:
+                raise Stopped
+            last = found.tolist()
+        blocks = _merged(blocks, _order(segment, last))
+    return tuple(j for b in blocks for j in b.layers)
+
+
+def longest(problem: UploadProblem) -> int:
+    """Return how many layers the longest segment has whose upload takes time."""
+    chain = integers.scale(problem, lift=True)
+    return max((len(s.times) for s in integers.segments(problem, chain, benefits=False)), default=0)
+
+
+def _order(segment: integers.Segment, last: list[list[int]]) -> list[Block]:
+    """Return the blocks of a segment, for given last layers of its intervals."""
+    wanted = [(0, len(segment.times))]
+    for i, j in wanted:  # grows while it is read
+        if i < j:
+            wanted += [(i, last[i][j]), (last[i][j] + 1, j)]
+    made: dict[tuple[int, int], list[Block]] = {}
+    for i, j in reversed(wanted):
+        made[i, j] = []
+        if i < j:
+            k, w = last[i][j], segment.benefits
+            block = Block(
+                segment.times[k], w[i][j] - w[i][k] - w[k + 1][j], (segment.decisions[k],)
+            )
+            made[i, j] = _appended(_merged(made[i, k], made[k + 1, j]), block)
+    return made[0, len(segment.times)]
 
 
 def _recursion(
     times: list[int], table: list[list[int]], stop: Callable[[], bool]
-) -> tuple[int, list[Block]]:
-    """Return the least variable part of one segment and the blocks of its order."""
+) -> tuple[int, list[list[int]]]:
+    """Return the least variable part of one segment and the last layer of each interval.
+
+    On long chains floats first say which layers may be last at all (``estimates``).
+    """
     m = len(times)
-    before = [0]
-    for t in times:
-        before.append(before[-1] + t)
+    before = [0, *itertools.accumulate(times)]
     cost = [[0] * (m + 1) for _ in range(m + 1)]
+    last = [[0] * (m + 1) for _ in range(m + 1)]
     blocks: list[list[list[Block]]] = [[[] for _ in range(m + 1)] for _ in range(m + 1)]
+    floats = estimates.Estimates(times, table) if m > FEW_LAYERS else None
+    if floats and not floats.fits:
+        floats = None
     for length in range(1, m + 1):
+        chosen = floats.survivors(length) if floats else None
         for i in range(m - length + 1):
             if stop():
                 raise Stopped
             j = i + length
-            least: int | None = None
-            last, whole = i, before[j] - before[i]
+            whole, most = before[j] - before[i], table[i][j]
             costs = [
-                cost[i][k] + cost[k + 1][j] + whole * (table[i][j] - table[i][k] - table[k + 1][j])
-                for k in range(i, j)
+                (cost[i][k] + cost[k + 1][j] + whole * (most - table[i][k] - table[k + 1][j]), k)
+                for k in (chosen[i] if chosen else range(i, j))
             ]
+            least: int | None = None
             # Those that promise most first: few others need to be merged then.
-            for k in sorted(range(i, j), key=lambda k: costs[k - i]):
-                value = costs[k - i]
+            for value, k in sorted(costs):
                 if least is None or value < least:  # merging never costs less than nothing
                     room = None if least is None else least - value
                     extra = _merging(blocks[i][k], blocks[k + 1][j], room)
                     if extra is not None:
-                        least, last = value + extra, k
+                        least, last[i][j] = value + extra, k
             assert least is not None
-            gain = table[i][j] - table[i][last] - table[last + 1][j]
+            k = last[i][j]
+            block = Block(times[k], most - table[i][k] - table[k + 1][j])
             cost[i][j] = least
-            run = _merged(blocks[i][last], blocks[last + 1][j])
-            blocks[i][j] = _appended(run, Block(times[last], gain, (last,)))
-    return cost[0][m], blocks[0][m]
+            blocks[i][j] = _appended(_merged(blocks[i][k], blocks[k + 1][j]), block)
+        if floats:
+            ends = [(i, i + length) for i in range(m - length + 1)]
+            floats.put(length, [cost[i][j] for i, j in ends], [blocks[i][j] for i, j in ends])
+    return cost[0][m], last
 
 
 def _merging(left: list[Block], right: list[Block], room: int | None) -> int | None:

@@ -46,7 +46,15 @@ from optedge.formulations.base import (
     array_field,
 )
 from optedge.formulations.base.rows import lp_bound
-from optedge.formulations.upload import bounds, building, coding, evaluation, models, plans
+from optedge.formulations.upload import (
+    bounds,
+    building,
+    certificates,
+    coding,
+    evaluation,
+    models,
+    plans,
+)
 from optedge.formulations.upload.plans import UploadPlan as UploadPlan
 from optedge.networks.graph import LayerGraph
 from optedge.platforms import Platform
@@ -415,19 +423,19 @@ class UploadProblem(Problem):
     # ---- explicit models and bounds
 
     @property
-    def kinds(self) -> tuple[str, ...]:  # type: ignore[override]  # a negative saving has none
+    def kinds(self) -> tuple[str, ...]:  # type: ignore[override]  # fewer with a negative saving
         """The explicit models."""
         return models.kinds(self)
 
     @property
-    def bound_names(self) -> tuple[str, ...]:  # type: ignore[override]  # the LP is of the model
+    def bound_names(self) -> tuple[str, ...]:  # type: ignore[override]  # fewer for many layers
         """The bounds that need no search."""
-        return ("envelope", "staircase", *(("LP",) if self.kinds else ()), "interval DP")
+        return bounds.names(self)
 
     @property
     def cheap_bounds(self) -> tuple[str, ...]:
         """The optimum by intervals, the largest of all, or the staircase of long chains."""
-        return ("interval DP",) if self.layers.size <= bounds.QUICK_LAYERS else ("staircase",)
+        return bounds.cheap(self)
 
     def model(self, kind: str | None = None, *, relax: bool = False) -> Any:
         """Return the explicit model (``models``).
@@ -436,16 +444,16 @@ class UploadProblem(Problem):
         ----------
         kind
             ``"ordering"`` (default): which of two layers goes first, and when each is switched on.
+            ``"position"``: which layer is sent at which place; weak, for teaching, and the only one
+            with a negative saving.
         relax
             Whether shares replace the binary decisions.
         """
-        self.check_kind(kind)
-        return models.build(self, relax)
+        return models.build(self, self.check_kind(kind), relax)
 
     def model_size(self, kind: str | None = None) -> tuple[int, int]:
         """Return about how many rows and columns the model has."""
-        self.check_kind(kind)
-        return models.size(self)
+        return models.size(self, self.check_kind(kind))
 
     def extract(self, model: Any) -> UploadPlan | None:
         """Return the plan that a solved model holds; None if its pairs are fractions."""
@@ -455,6 +463,18 @@ class UploadProblem(Problem):
         """Write a plan into the variables of ``model``."""
         models.fill(self, model, x)
 
+    def bound(self, name: str) -> Bound:
+        """Return one of the bounds, computed at the first call.
+
+        Raises
+        ------
+        ValueError
+            If there is none of that name, or if it is left out for so many layers.
+        """
+        if reason := bounds.why_not(self, name):
+            raise ValueError(reason)
+        return super().bound(name)
+
     def compute_bound(self, name: str) -> Bound:
         """Return one of the bounds on the sum of system delay (``bounds``)."""
         return lp_bound(self) if name == "LP" else bounds.compute(self, name)
@@ -462,10 +482,10 @@ class UploadProblem(Problem):
     def certify(self, certificate: Certificate) -> float:
         """Return the bound that ``certificate`` proves.
 
-        Multipliers of the rows of the model, or the table of intervals, which is made anew.
+        Multipliers of the rows of the model, or last layers of intervals (``certificates``).
         """
-        if certificate.kind == bounds.KIND:
-            return bounds.certify(self)
+        if certificate.kind == certificates.KIND:
+            return certificates.certify(self, certificate)
         return super().certify(certificate)
 
     # ---- codes

@@ -6,6 +6,7 @@ the least of t_j g(S) + V(S + j) over the layers j that are missing.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from optedge.formulations.upload.problem import UploadProblem
 
 MEMORY_MB = 200
+CHUNK = 1 << 16  # subsets between two looks at the clock: some hundredths of a second
 MOST_LAYERS = 24  # 24 * 2^24 sums take seconds, each further layer doubles them
 
 
@@ -33,7 +35,15 @@ def why_not(problem: UploadProblem, memory_mb: float = MEMORY_MB) -> str | None:
     return None
 
 
-def best_order(problem: UploadProblem, memory_mb: float = MEMORY_MB) -> tuple[float, IntArray]:
+class Stopped(Exception):
+    """The table was not finished, as asked."""
+
+
+def best_order(
+    problem: UploadProblem,
+    memory_mb: float = MEMORY_MB,
+    stop: Callable[[], bool] = lambda: False,
+) -> tuple[float, IntArray]:
     """Return the least sum of system delay under best use, and the order that has it.
 
     Parameters
@@ -42,33 +52,53 @@ def best_order(problem: UploadProblem, memory_mb: float = MEMORY_MB) -> tuple[fl
         The instance; at most ``MOST_LAYERS`` layers take time to upload.
     memory_mb
         Memory that the table may take.
+    stop
+        Asked every ``CHUNK`` subsets whether to give up.
 
     Raises
     ------
     ValueError
         If the table does not fit; nothing was reserved then.
+    Stopped
+        If ``stop`` said so.
     """
     if reason := why_not(problem, memory_mb):
         raise ValueError(reason)
-    values, savings, seconds = problem.values, problem.savings, problem.seconds
-    order = np.empty(problem.layers.size, dtype=np.int64)
-    least = _least(
-        values, savings, seconds, problem.base_delay, problem.is_free, problem.layers, order
+    data = (
+        problem.values,
+        problem.savings,
+        problem.seconds,
+        problem.base_delay,
+        problem.is_free,
+        problem.layers,
     )
-    return float(least), order
+    table = np.empty(1 << problem.layers.size)
+    table[-1] = 0.0
+    for end in range(table.size - 1, 0, -CHUNK):
+        if stop():
+            raise Stopped
+        _fill(*data, table, max(0, end - CHUNK), end)
+    order = np.empty(problem.layers.size, dtype=np.int64)
+    _read(*data, table, order)
+    return float(table[0]), order
 
 
 @kernels.kernel
-def _least(
-    values: Any, savings: Any, seconds: Any, base: float, free: Any, layers: Any, order: Any
-) -> float:
-    """Fill the table from all layers down to none; write the best order into ``order``."""
+def _fill(
+    values: Any,
+    savings: Any,
+    seconds: Any,
+    base: float,
+    free: Any,
+    layers: Any,
+    table: Any,
+    first: int,
+    end: int,
+) -> None:
+    """Fill subsets ``first`` to ``end - 1`` of the table; those from ``end`` on stand."""
     m = layers.size
-    full = (1 << m) - 1
-    table = np.empty(full + 1)
-    table[full] = 0.0
     usable = free.copy()
-    for subset in range(full - 1, -1, -1):
+    for subset in range(end - 1, first - 1, -1):
         for i in range(m):
             usable[layers[i]] = (subset >> i) & 1 == 1
         delay = base - best_benefit(values, savings, usable)
@@ -77,8 +107,23 @@ def _least(
             if not usable[layers[i]]:
                 least = min(least, seconds[layers[i]] * delay + table[subset | (1 << i)])
         table[subset] = least
-    subset = 0
-    for place in range(m):  # the same sums again: one of them is equal
+
+
+@kernels.kernel
+def _read(
+    values: Any,
+    savings: Any,
+    seconds: Any,
+    base: float,
+    free: Any,
+    layers: Any,
+    table: Any,
+    order: Any,
+) -> None:
+    """Write the best order: the same sums again, one of them is equal."""
+    m, subset = layers.size, 0
+    usable = free.copy()
+    for place in range(m):
         for i in range(m):
             usable[layers[i]] = (subset >> i) & 1 == 1
         delay = base - best_benefit(values, savings, usable)
@@ -88,4 +133,3 @@ def _least(
                 order[place] = layers[i]
                 subset |= 1 << i
                 break
-    return float(table[0])
