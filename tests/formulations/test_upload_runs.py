@@ -26,8 +26,9 @@ def nothing(problem):
 
 
 @pytest.mark.parametrize("seed", seeds(100, 20))
-def test_the_densest_run_of_all(seed):
-    """Under both uses the run found has the largest density of all, by sums over sets."""
+@pytest.mark.parametrize("pick", [runs.densest, runs.densest_at_best])
+def test_the_densest_run_of_all(pick, seed):
+    """The run found has the largest density of all runs, by sums over sets."""
     problem = random_upload(seed, 7)
     rng = np.random.default_rng(seed)
     first, end = max(runs.stretches(problem), key=lambda s: s[1] - s[0])
@@ -35,29 +36,25 @@ def test_the_densest_run_of_all(seed):
     layers = [j for j in range(first, end) if not usable[j]]
     sent = np.flatnonzero(usable).tolist()
 
-    def forced(run):
-        return problem.lda(run, sent)
-
-    def best(run):
+    def gain(run):
+        if pick is runs.densest:
+            return problem.lda(run, sent)
         return problem.best_delay(sent) - problem.best_delay([*sent, *run])
 
-    found = list(itertools.combinations(range(len(layers) + 1), 2))
-    for pick, gain, part in itertools.product((0, 1), (forced, best), (False, True)):
-        if (pick == 0) != (gain is forced):
-            continue
-        picked = (runs.densest, runs.densest_at_best)[pick]
-        dense = [
-            runs.density(problem, gain(layers[i:j]), problem.seconds[layers[i:j]].sum())
-            for i, j in found
-            if not part or (j - i < len(layers) and gain(layers[i:j]) > 1e-9)
-        ]
-        if not dense:
-            assert not layers or picked(problem, usable, layers, part).layers == []
-            continue
-        run = picked(problem, usable, layers, part)
-        assert run.density == pytest.approx(max(dense))
-        own = runs.density(problem, gain(run.layers), problem.seconds[run.layers].sum())
-        assert own == pytest.approx(run.density)
+    def dense(run):
+        return runs.density(problem, gain(run), problem.seconds[run].sum())
+
+    ends = itertools.combinations(range(len(layers) + 1), 2)
+    every = [layers[i:j] for i, j in ends]
+    if every:
+        run = pick(problem, usable, layers, False)
+        assert run.density == pytest.approx(dense(run.layers))
+        assert run.density == pytest.approx(max(map(dense, every)))
+    gainful = [run for run in every if run != layers and gain(run) > 1e-9]
+    if layers:
+        part = pick(problem, usable, layers, True)
+        assert (part.layers == []) == (gainful == [])
+        assert not gainful or part.density == pytest.approx(max(map(dense, gainful)))
 
 
 def test_equal_runs():
