@@ -6,6 +6,8 @@ import dataclasses
 import itertools
 import math
 
+import numpy as np
+
 from optedge.formulations.upload import (
     UploadPlan,
     UploadProblem,
@@ -25,7 +27,7 @@ class LmuOptions(Options):
 
     zero_rule: str = option(
         "safe",
-        "layers of size 0 executed at once: such as slow no query, all of earning parts, or alone",
+        "size 0 executed at once; safe: what slows no query; paper: all of parts that earn",
         choices=merging.ZERO_RULES,
     )
 
@@ -41,7 +43,8 @@ class IonnOptions(Options):
     def __post_init__(self) -> None:
         super().__post_init__()
         k = self.values()
-        if not all(a > b for a, b in itertools.pairwise(k)) or not 0 <= k[-1] <= k[0] < math.inf:
+        falling = all(a > b for a, b in itertools.pairwise(k))
+        if not (falling and 0 <= k[-1] <= k[0] < math.inf):
             raise ValueError(f"option factors must fall and not be negative, got {self.factors!r}.")
 
     def values(self) -> tuple[float, ...]:
@@ -81,8 +84,9 @@ class SidneyOptions(Options):
 )
 def send_at_once(problem: UploadProblem, run: Run) -> None:
     """Send all layers as one partition: queries run at the client until the last byte is there."""
-    everything = tuple(j for j in range(problem.n_layers) if not problem.stays[j])
-    _offer(UploadPlan((everything,) if everything else ()), run)
+    everything = tuple(np.flatnonzero(~problem.stays).tolist())
+    if not run.done():
+        run.evaluate(UploadPlan((everything,) if everything else ()))
 
 
 @register(
@@ -100,7 +104,7 @@ def merge_and_upload(problem: UploadProblem, options: LmuOptions, run: Run) -> N
     :mod:`optedge.formulations.upload.merging`.
     """
     if not run.done():
-        _offer(merging.plan(problem, options.zero_rule), run)
+        run.evaluate(merging.plan(problem, options.zero_rule))
 
 
 @register(
@@ -117,7 +121,7 @@ def follow_paths(problem: UploadProblem, options: IonnOptions, run: Run) -> None
     See :mod:`optedge.formulations.upload.paths`.
     """
     if not run.done():
-        _offer(paths.plan(problem, options.values()), run)
+        run.evaluate(paths.plan(problem, options.values()))
 
 
 @register(
@@ -134,7 +138,7 @@ def split_by_efficiency(problem: UploadProblem, options: EfficiencyOptions, run:
     See :mod:`optedge.formulations.upload.efficiency`.
     """
     if not run.done():
-        _offer(efficiency.plan(problem, options.zeros), run)
+        run.evaluate(efficiency.plan(problem, options.zeros))
 
 
 @register(
@@ -157,10 +161,4 @@ def send_blocks(problem: UploadProblem, options: SidneyOptions, run: Run) -> Non
     if run.done():
         return
     found = blocks.split_blocks(problem) if options.split else blocks.blocks(problem)
-    run.info["blocks"] = len(found)
-    _offer(coding.plan_of_parts(problem, found), run)
-
-
-def _offer(plan: UploadPlan, run: Run) -> None:
-    if not run.done():
-        run.evaluate(plan)
+    run.evaluate(coding.plan_of_parts(problem, found))

@@ -7,13 +7,14 @@ Under best use some such plan is optimal: splitting a partition never hurts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from optedge import kernels
 from optedge.formulations.base import FloatArray, IntArray
-from optedge.formulations.upload import evaluation
+from optedge.formulations.upload import evaluation, moves
 from optedge.formulations.upload.plans import UploadPlan
 
 if TYPE_CHECKING:
@@ -40,6 +41,17 @@ def plan_of_parts(problem: UploadProblem, parts: Sequence[Sequence[int]]) -> Upl
     sent = ([free] if free else []) + [list(part) for part in parts]
     on = evaluation.switching(problem.values, problem.savings, sent, problem.n_layers)
     return UploadPlan(tuple(map(tuple, sent)), np.where(problem.stays, -1, on))
+
+
+def data_of(problem: UploadProblem) -> Any:
+    """Return what moves are priced by: differences of benefits, or where they do not fit, codes.
+
+    That is: under forced use with a negative saving, for one layer, and for very many.
+    """
+    fits = problem.use == "best" or problem.is_supermodular
+    if fits and 2 <= problem.layers.size <= moves.MOST_LAYERS:
+        return moves.data_of(problem)
+    return kernels.Plain(problem.costs)
 
 
 def costs(problem: UploadProblem, codes: npt.ArrayLike) -> FloatArray:

@@ -34,6 +34,7 @@ def best_benefit(values: Any, savings: Any, usable: Any) -> float:
     return float(max(off, on))
 
 
+@kernels.kernel
 def best_set(values: FloatArray, savings: FloatArray, usable: BoolArray) -> BoolArray:
     """Return the largest of the subsets of ``usable`` (n,) that have the largest TDA.
 
@@ -45,10 +46,10 @@ def best_set(values: FloatArray, savings: FloatArray, usable: BoolArray) -> Bool
         off[j + 1] = max(off[j], on[j])
         if usable[j]:
             on[j + 1] = values[j] + (max(off[j], on[j] + savings[j - 1]) if j else 0.0)
-    used, link = np.zeros(n, dtype=bool), 0.0
+    used, link = np.zeros(n, np.bool_), 0.0
     for j in range(n - 1, -1, -1):
         used[j] = on[j + 1] + link >= off[j + 1]
-        link = float(savings[j - 1]) if used[j] and j else 0.0
+        link = savings[j - 1] if used[j] and j else 0.0
     return used
 
 
@@ -90,10 +91,19 @@ def switching(
     When the best set first holds it; with the last partition if it never does. So a plan is worth
     the same under forced as under best use, provided that no saving is negative.
     """
-    usable = np.zeros(n, dtype=bool)
-    on = np.full(n, len(partitions) - 1, dtype=np.int64)
-    for k in range(len(partitions) - 1, -1, -1):
-        usable[:] = False
-        usable[[j for earlier in partitions[: k + 1] for j in earlier]] = True
-        on[best_set(values, savings, usable)] = k
+    own = np.full(n, len(partitions), dtype=np.int64)
+    for k, part in enumerate(partitions):
+        own[part] = k
+    return _switching(values, savings, own, len(partitions))
+
+
+@kernels.kernel
+def _switching(values: FloatArray, savings: FloatArray, own: IntArray, count: int) -> IntArray:
+    """Do what :func:`switching` does, given the partition of each layer, ``count`` for none."""
+    on = np.full(own.size, count - 1)
+    for k in range(count - 1, -1, -1):
+        used = best_set(values, savings, own <= k)
+        for j in range(own.size):
+            if used[j]:
+                on[j] = k
     return on

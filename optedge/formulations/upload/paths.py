@@ -36,6 +36,7 @@ def plan(problem: UploadProblem, factors: Sequence[float] = FACTORS) -> UploadPl
     sent, parts = np.zeros(problem.n_layers, dtype=bool), []
     for factor in factors:
         values = problem.values - np.where(sent, 0.0, factor * problem.seconds)
+        values.setflags(write=False)  # as those of the problem: compiled once
         new = evaluation.best_set(values, problem.savings, ~problem.stays) & ~sent
         parts.append(new)
         sent |= new

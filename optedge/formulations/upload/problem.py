@@ -495,6 +495,11 @@ class UploadProblem(Problem):
         """The keys of each layer whose upload takes time, ``(m, m)``: all."""
         return _frozen(np.ones((self.layers.size, self.layers.size), dtype=bool))
 
+    @functools.cached_property
+    def data(self) -> Any:
+        """What moves priced by difference read (``moves``)."""
+        return coding.data_of(self)
+
     def costs(self, codes: npt.ArrayLike) -> FloatArray:
         """Return the objective of each row of ``codes`` (k, m)."""
         return coding.costs(self, codes)
