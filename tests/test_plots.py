@@ -13,9 +13,11 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from uploads import worked_example
 
 import optedge as oe
 from optedge.formulations.base import Lane
+from optedge.formulations.upload import UploadPlan
 from optedge.statistics import anytime_gaps, performance_profile
 
 P = oe.MakespanProblem([[3, 6], [2, 4], [2, 4], [1, 2]], ready=[0.0, 1.0], name="small")
@@ -196,6 +198,72 @@ def test_delay_split_of_several_instances():
         oe.plots.delay_split(problems, {"other": [1, 1, 1]})
     with pytest.raises(ValueError, match="no solution to draw"):
         oe.plots.delay_split(p, {})
+
+
+def test_upload_is_a_staircase_over_the_areas_that_it_costs():
+    """Delays between uploads; a bar and an area a partition of the first plan; sums are named."""
+    p = worked_example()
+    plans = {"best": p.plan_of_order([2, 1, 0, 3]), "pairs": UploadPlan(((3, 2), (0, 1)))}
+    _, given = plt.subplots()
+    ax = oe.plots.upload(p, plans, given, names="ABCD")
+    assert ax is given
+    best, pairs = ax.lines[:2]
+    assert best.get_xdata().tolist()[:-1] == [0, 10, 25, 31, 44]
+    assert best.get_ydata().tolist() == [63, 54, 39, 31, 21, 21]
+    assert pairs.get_xdata().tolist()[:-1] == [0, 23, 44]
+    assert pairs.get_ydata().tolist() == [63, 44, 21, 21]
+    boxes = [path.get_extents() for c in ax.collections for path in c.get_paths()]
+    areas = [b.width * b.height for b in boxes if b.y0 == 0]
+    assert sum(areas) == pytest.approx(p.objective(plans["best"]))
+    assert sorted(b.x0 for b in boxes if b.y0 < 0) == [0, 10, 25, 31]
+    legend = [t.get_text() for t in ax.get_legend().get_texts()]
+    assert legend == ["best: 2077 s²", "pairs: 2373 s²"]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("upload time (s)", "system delay (s)")
+    assert {*"ABCD", "sent"} <= set(written(ax))
+
+
+def test_upload_of_one_plan_above_a_bound():
+    """One plan needs no label; the area of the bound is that up to the last upload."""
+    p = worked_example()
+    steps = [0, 6, 44, 60], [63, 40, 21, 20]
+    ax = oe.plots.upload(p, p.plan_of_order([2, 1, 0, 3]), bound=steps)
+    bound = ax.lines[1]
+    assert bound.get_xdata().tolist() == [0, 6, 10, 25, 31, 44]
+    assert bound.get_ydata().tolist() == [63, 40, 40, 40, 40, 21]
+    legend = [t.get_text() for t in ax.get_legend().get_texts()]
+    assert legend[:2] == ["sum of system delay: 2077 s²", "lower bound: 1898 s²"]
+    assert any(c.get_hatch() == "////" for c in ax.collections)
+    assert {"0", "1", "2", "3"} <= set(written(ax))
+
+
+def test_upload_leaves_out_what_takes_no_time():
+    """Layers of size 0 are no bar, and a plan without uploads is a line."""
+    p = worked_example().replace(upload_times=[0, 15, 0, 13])
+    ax = oe.plots.upload(p, p.plan_of_order([1, 3]))
+    assert len(ax.collections) == 4
+    empty = p.replace(upload_times=[0, 0, 0, 0])
+    ax = oe.plots.upload(empty, empty.plan_of_order([]))
+    assert ax.lines[0].get_ydata().tolist() == [63, 21, 21]
+
+
+@pytest.mark.parametrize(
+    ("plans", "fields", "message"),
+    [
+        ({}, {}, "no plan to draw"),
+        ({"short": UploadPlan(((0, 1),))}, {}, "plan 'short': layer 2 is never uploaded"),
+        (UploadPlan(((0, 1),)), {}, "^layer 2 is never uploaded"),
+        (None, {"names": "AB"}, "names must name 4 layers, got 2"),
+        (None, {"bound": 3}, "two rows of numbers"),
+        (None, {"bound": ([0, 1], [3])}, "as many seconds as delays"),
+        (None, {"bound": ([1, 2], [3, 3])}, "rise from 0"),
+    ],
+)
+def test_upload_refuses(plans, fields, message):
+    """What cannot be drawn is told."""
+    p = worked_example()
+    plans = p.plan_of_order([2, 1, 0, 3]) if plans is None else plans
+    with pytest.raises(ValueError, match=message):
+        oe.plots.upload(p, plans, **fields)
 
 
 @pytest.mark.parametrize("name", ["gaps", "convergence", "profile"])

@@ -5,7 +5,7 @@ Of one solution (``solutions``), of many runs (``runs``), of networks (``graphs`
 
 from optedge.plots.graphs import bandwidth, network, roofline
 from optedge.plots.runs import convergence, gaps, profile
-from optedge.plots.solutions import delay_split, gantt, loads
+from optedge.plots.solutions import delay_split, gantt, loads, upload
 
 __all__ = [
     "bandwidth",
@@ -17,4 +17,5 @@ __all__ = [
     "network",
     "profile",
     "roofline",
+    "upload",
 ]

@@ -52,7 +52,7 @@ def draw(
         _bars(lane, colours, (top + 0.1 * height, 0.8 * height), last, width, ax)
         if count <= LABELLED:
             for start, length, label in lane.bars:
-                ax.add_artist(_BarLabel(start, length, top + height / 2, label))
+                ax.add_artist(BarLabel(start, length, top + height / 2, label))
     labels = [lane.label for lane in lanes]
     named_rows = [k for k, label in enumerate(labels) if k == 0 or label != labels[k - 1]]
     at = [tops[k] + max(tall[k], 0.5) / 2 for k in named_rows]
@@ -106,7 +106,7 @@ def _named(lanes: list[Lane], colours: Mapping[int, Any]) -> list[Any]:
     return named
 
 
-class _BarLabel(Text):
+class BarLabel(Text):
     """A label that is drawn only where it fits into its bar, whatever the size of the figure."""
 
     def __init__(self, start: float, length: float, row: float, label: str) -> None:
@@ -114,6 +114,7 @@ class _BarLabel(Text):
         self.ends = ((start, row), (start + length, row))
 
     def draw(self, renderer: RendererBase) -> None:
+        """Draw the label if the bar is wide enough."""
         left, right = self.get_transform().transform(self.ends)[:, 0]
         if PADDED * self.get_window_extent(renderer).width <= right - left:
             super().draw(renderer)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from optedge.formulations.base import Problem
+from optedge.formulations.upload import UploadPlan, UploadProblem
 from optedge.plots.axes import axes_or_new
 
 if TYPE_CHECKING:
@@ -104,3 +106,50 @@ def loads(problem: Any, x: Any, ax: Axes | None = None, *, bound: float | None =
     ax.set_xlabel("server")
     ax.set_ylabel(f"done at ({problem.unit})")
     return ax
+
+
+def upload(
+    problem: UploadProblem,
+    plans: UploadPlan | Mapping[str, UploadPlan],
+    ax: Axes | None = None,
+    *,
+    bound: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+    names: Sequence[str] | None = None,
+) -> Axes:
+    """Draw the system delay over the upload time, as in figures 13 and 14 of "EosDNN".
+
+    The area below a staircase is the sum of system delay. Below the axis stand the partitions of
+    the first plan, each in the colour of the area that it costs; labels stand where they fit.
+
+    Parameters
+    ----------
+    problem
+        The instance.
+    plans
+        Label to feasible plan, or one plan.
+    ax
+        Where to draw; a new figure by default.
+    bound
+        Steps below which no plan is: seconds, rising from 0, and the least delay from each on,
+        ``(k,)`` both. What the first plan is above them is hatched.
+    names
+        Of the layers, ``(n_layers,)``; their numbers by default.
+
+    Raises
+    ------
+    ValueError
+        If there is no plan, one is infeasible, names are too many or too few, or the seconds of
+        the bound do not rise from 0.
+    """
+    from optedge.plots import staircases
+
+    drawn = {"": plans} if isinstance(plans, UploadPlan) else dict(plans)
+    if not drawn:
+        raise ValueError("there is no plan to draw.")
+    for label, x in drawn.items():
+        for fault in problem.violations(x)[:1]:
+            raise ValueError(f"plan {label!r}: {fault}" if label else fault)
+    if names is not None and len(names) != problem.n_layers:
+        raise ValueError(f"names must name {problem.n_layers} layers, got {len(names)}.")
+    steps = None if bound is None else staircases.floor(bound)
+    return staircases.draw(problem, drawn, steps, names, axes_or_new(ax, (7.5, 4.2)))

@@ -357,9 +357,11 @@ def test_platform_and_network_must_fit():
 
 
 def test_measured_networks_work_too():
-    """Servers by their clock: seconds are cycles over the clock."""
+    """Servers by their clock: seconds are cycles over the clock; weights count in the memory."""
     measured = networks.load("alexnet", "linbin403")
     line = Platform.line([Server(clock_ghz=1.0), Server(clock_ghz=3.0)], [1e6])
     table = split_table(measured, line)
     assert table.execution[0, -1] == pytest.approx(measured.work_gcycles[1:].sum())
     assert table.cloud[0] == pytest.approx(table.execution[0, -1] / 3)
+    held = 4 * measured.parameters + measured.output_bytes
+    assert table.memory.tolist() == pytest.approx((np.cumsum(held) - held[0]).tolist())

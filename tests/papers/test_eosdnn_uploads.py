@@ -6,13 +6,22 @@ matplotlib.use("Agg")
 
 import math
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 
 import optedge as oe
 from optedge.formulations.upload import UploadPlan, intervals
 from optedge.papers import eosdnn
-from optedge.papers.eosdnn import model_sizes, uploads
+from optedge.papers.eosdnn import (
+    model_sizes,
+    partitions,
+    recovered,
+    staircases,
+    upload_table,
+    uploads,
+)
 
 # Layers that take time, the optimum, and what one partition of all costs, by another program.
 CASES = {
@@ -167,3 +176,174 @@ def test_a_wrong_table_is_told():
     claim = model_sizes.judge(table.assign(size=table["size, 1e6 byte"]))[2]
     assert claim.verdict == "differs"
     assert "5.3 % apart (alexnet)" in claim.reason
+
+
+# -------------------------------------------------------------------- figures 12 to 14
+
+
+@pytest.fixture(scope="module")
+def figures():
+    """Return the claims on uploads, all networks."""
+    return eosdnn.reproduce(["figure 12", "figure 13", "figure 14"])
+
+
+def rows_of(figures, part, **where):
+    """Return rows of the table of a part."""
+    table = figures.attrs["tables"][part]
+    for column, value in where.items():
+        table = table[table[column] == value]
+    return table
+
+
+def test_every_sum_stands_beside_the_proved_optimum(figures):
+    """No plan is below the optimum of its surrounding, which interval-dp reaches."""
+    for part in ("figure 12", "figure 13", "figure 14"):
+        table = figures.attrs["tables"][part]
+        sums, optima = table[upload_table.SSD], table[upload_table.BOUND]
+        assert (sums >= optima * (1 - 1e-9)).all()
+        own = table["method"] == upload_table.OPTIMUM
+        assert table["proved gap"][own].max() <= 1e-6
+        assert own.sum() == len(table) / len(upload_table.METHODS)
+
+
+def test_optima_and_whole_uploads_are_those_of_the_cases(figures):
+    """Surroundings and cases are the same instances."""
+    for network, where, case in (
+        ("alexnet", "2 and 10 GHz, data in MB", "alexnet 2; edge 10; MB"),
+        ("vgg19", "2.3 and 4.2 GHz, data in MB", "vgg19 2.3; edge 4.2; MB"),
+        ("resnet101", "1.1 and 18.3 GHz, data in Mb", "resnet101 1.1; edge 18.3; Mb"),
+    ):
+        rows = rows_of(figures, "figure 12", network=network, surrounding=where)
+        sums = dict(zip(rows["method"], rows[upload_table.SSD], strict=True))
+        assert sums[upload_table.OPTIMUM] == pytest.approx(CASES[case][1], abs=6e-5)
+        assert sums[upload_table.WHOLE] == pytest.approx(CASES[case][2], abs=6e-5)
+
+
+def test_verdicts_of_the_figures(figures):
+    """What reproduces with clocks in the middle, and what does not."""
+    verdicts = dict(zip(figures["claim"], figures["verdict"], strict=True))
+    wrong = {claim for claim, verdict in verdicts.items() if verdict == "differs"}
+    assert len(verdicts) == 14
+    assert wrong == {
+        "the largest partition of LMU is smaller than that of IONN",
+        "the largest partition of LMU is smaller than that of recursive efficiency",
+        "the SSD of LMU is below that of IONN from 234.47 to 572.12 and 17380.56 to 23782.12 ms",
+        "the SSD of LMU is near that of recursive efficiency on AlexNet",
+    }
+    (saving,) = figures["ours"][figures["where"] == "figure 13(a)"]
+    assert saving.startswith("45.3")
+    (steps,) = figures["ours"][figures["claim"] == "steps of the staircase of LMU on AlexNet"]
+    assert steps.startswith("234.47 / 572.12 / 17380.56 / 23782.12 ms; order conv2, conv3,")
+    assert steps.endswith(", fc7")
+
+
+def test_two_printed_savings_hold_together():
+    """With the partitions that the intervals imply: two numbers by two clocks in their ranges."""
+    runs = eosdnn.Runs()
+    found = recovered.savings(runs)
+    assert found.whole == pytest.approx(45.16, abs=5e-3)
+    assert found.parts == pytest.approx(13.41, abs=5e-3)
+    assert found.inside == pytest.approx(1, abs=1e-5)  # times are printed in 0.01 ms
+    assert recovered.judge_recovered(runs).verdict == "reproduces"
+
+
+@pytest.mark.parametrize("client", [1.1, 1.7, 2.3])
+def test_in_megabits_they_do_not(client):
+    """Where LMU saves 45.16 % against one partition, it saves less than 13.1 % against IONN."""
+    runs = eosdnn.Runs()
+
+    def saved(edge):
+        return recovered.savings(runs, upload_table.Surrounding(client, edge, "Mb", stay=1))
+
+    edge = brentq(lambda ghz: saved(ghz).whole - 45.16, 4.2, 18.3, xtol=1e-3)
+    assert saved(edge).parts < 13.1
+
+
+def test_signs_of_section_seven(figures):
+    """How many layers lose by themselves, as in the table of section 7."""
+    rows = rows_of(figures, "figure 12", method=upload_table.LMU).groupby("network")["LDA* < 0"]
+    assert rows.get_group("alexnet").tolist() == [3, 0, 4, 0]
+    assert rows.get_group("vgg19").tolist()[:3] == [23, 13, 23]
+
+
+def test_sums_within_intervals():
+    """Parts of the upload add up to the sum of system delay; a step inside is split."""
+    problem = upload_table.instance_in("alexnet", upload_table.SURROUNDINGS[0])
+    plan = oe.solve(problem, "interval-dp").solution
+    total = problem.total_seconds
+    parts = [
+        upload_table.ssd_between(problem, plan, a, b)
+        for a, b in ((0.0, 0.1), (0.1, 7.0), (7.0, total))
+    ]
+    assert sum(parts) == pytest.approx(problem.ssd(plan))
+    assert upload_table.ssd_between(problem, plan, total, total + 2) == pytest.approx(
+        2 * problem.delays(plan)[-1]
+    )
+
+
+def test_figures_12_to_14_are_drawn(figures):
+    """Shares of bytes as bars, delays as staircases over the upload time."""
+    drawn = {name: draw() for name, draw in figures.attrs["figures"].items()}
+    assert drawn["figure 12"].axes[0].get_ylabel() == "largest partition, share of all bytes"
+    for name, network in (("figure 13", "alexnet"), ("figure 14", "vgg19")):
+        first = drawn[name].axes[0]
+        assert first.get_xlabel() == f"upload time (s); {network}, 2 and 10 GHz, data in MB"
+        labels = [text.get_text() for text in first.get_legend().get_texts()]
+        assert [text.split(":")[0] for text in labels[:5]] == list(staircases.DRAWN)
+    plt.close("all")
+
+
+def a_table(network="alexnet", **changes):
+    """Return a table in which all claims hold, but for changed sums of system delay."""
+    import pandas as pd
+
+    sums = {"LMU": 54.84, "IONN": 63.33, "recursive efficiency": 55.0, "non-uploading": 100.0}
+    sums |= {"optimum": 54.0, upload_table.AT_ONCE: 55.0, upload_table.POOLS_FIRST: 54.84}
+    if network == "vgg19":
+        sums["recursive efficiency"] = 80.0
+    sums |= {name.replace("_", " "): value for name, value in changes.items()}
+    where = (*upload_table.SURROUNDINGS, *upload_table.FIRST_STAYS)
+    columns = [upload_table.SSD, *(f"{a:g} to {b:g} s (s^2)" for a, b in upload_table.INTERVALS)]
+    return pd.DataFrame(
+        [
+            {"network": network, "surrounding": str(w), "method": m, **dict.fromkeys(columns, v)}
+            for w in where
+            for m, v in sums.items()
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdicts"),
+    [
+        ({}, "rrr"),
+        ({"non_uploading": 100.0, "LMU": 60.0}, "ddd"),
+        ({"IONN": 70.0}, "rdr"),
+        ({"recursive_efficiency": 70.0}, "rrd"),
+    ],
+)
+def test_alexnet_is_judged_by_its_table(changes, verdicts):
+    """Savings in per cent, near and not near."""
+    claims = staircases.judge_alexnet(a_table(**changes))
+    assert [claim.verdict[0] for claim in claims] == list(verdicts)
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdicts"),
+    [({}, "rrr"), ({"IONN": 50.0}, "rdr"), ({"recursive_efficiency": 56.0}, "rrd")],
+)
+def test_vgg_is_judged_by_its_table(changes, verdicts):
+    """Lower than each rival, and much lower than one."""
+    claims = staircases.judge_vgg(a_table("vgg19", **changes))
+    assert [claim.verdict[0] for claim in claims] == list(verdicts)
+    assert all(bool(claim.reason) == (claim.verdict == "differs") for claim in claims)
+
+
+def test_partitions_are_judged_by_their_table():
+    """Strictly smaller partitions reproduce; equal ones do not."""
+    table = a_table().assign(**{"LDA* < 0": 2, "layers": 11, upload_table.LARGEST: 0.7})
+    assert [c.verdict for c in partitions.judge(table)] == ["differs", "differs", "reproduces"]
+    table.loc[table["method"] == "LMU", upload_table.LARGEST] = 0.6
+    assert [c.verdict for c in partitions.judge(table)] == ["reproduces"] * 3
+    worse = partitions.judge(table.assign(**{"LDA* < 0": 6}))[2]
+    assert (worse.verdict, "not so with" in worse.reason) == ("differs", True)

@@ -47,6 +47,8 @@ def test_queries_are_played_with_pools(found):
         until = np.append(mine["time (s)"].iloc[1:], np.inf).clip(max=result.problem.total_seconds)
         steps = (until - mine["time (s)"].to_numpy()).clip(min=0)
         assert (model * steps).sum() == pytest.approx(result.objective)
+        played = (mine["played delay (s)"].to_numpy() * steps).sum()
+        assert found.summary()["with pools (s^2)"][client] == pytest.approx(played)
         assert mine["usable layers"].iloc[-1] == (~result.problem.stays).sum()
 
 
@@ -55,11 +57,16 @@ def test_without_limits_on_pools_nobody_waits():
     pools = np.full(7, np.inf)
     found = eosdnn.run("googlenet", environment="L-E", pools=pools, **SMALL)
     assert (found.table["waiting (s)"] == 0).all()
+    summary = found.summary()
+    assert summary["with pools (s^2)"].to_numpy() == pytest.approx(
+        summary["sum of system delay (s^2)"].to_numpy()
+    )
 
 
 def test_forced_use_as_in_the_paper():
     """What is uploaded is used at once: delays may rise, and at last all servers are used."""
-    found = eosdnn.run("vgg19", environment="L-E", use="forced", **SMALL)
+    found = eosdnn.run("vgg19", environment="L-E", use="forced", upload_solver="lmu", **SMALL)
+    assert all(result.objective >= result.bound > 0 for result in found.uploads.values())
     assert found.table["model delay (s)"].groupby(found.table["client"]).diff().max() > 0
     assert (found.table["waiting (s)"] >= 0).all()
     servers = found.problem.encode(found.migration.solution)

@@ -1,4 +1,4 @@
-"""EosDNN: the layers of many tasks between clients, edges and clouds; the published environment.
+"""EosDNN: layers of many tasks between clients, edges and clouds, and their upload; as published.
 
 M. Xue, H. Wu, R. Li, M. Xu, P. Jiao, "EosDNN: An Efficient Offloading Scheme for DNN Inference
 Acceleration in Local-Edge-Cloud Collaborative Environments".
@@ -7,6 +7,8 @@ Four clients of 1.1 to 2.3 GHz with one pool, five edge servers of 4.2 to 18.3 G
 clouds of 40 to 120 GHz with eight; the paper gives ranges, here the servers stand evenly in them.
 It lists the rate between edge and cloud twice (5 and 10 MB/s) and two others not at all:
 ``edge_cloud`` is an argument, edge to edge 10 and cloud to cloud 5 MB/s are our reading.
+
+:func:`instance` is the migration, :func:`upload_instance` an upload, :func:`run` both in turn.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ from optedge.papers.eosdnn import (
     inertia,
     methods,
     model_sizes,
+    partitions,
+    staircases,
     tasks,
     tiers,
 )
@@ -39,7 +43,9 @@ from optedge.papers.eosdnn.instances import (
 )
 from optedge.papers.eosdnn.methods import figure_16
 from optedge.papers.eosdnn.model_sizes import table_4
+from optedge.papers.eosdnn.partitions import figure_12
 from optedge.papers.eosdnn.runs import EVALUATIONS, Runs
+from optedge.papers.eosdnn.staircases import figure_13, figure_14
 from optedge.papers.eosdnn.tasks import figure_17
 from optedge.papers.eosdnn.tiers import tier_table
 from optedge.papers.eosdnn.uploads import upload_cases, upload_instance, upload_servers
@@ -60,6 +66,9 @@ __all__ = [
     "Environment",
     "Runs",
     "WholeRun",
+    "figure_12",
+    "figure_13",
+    "figure_14",
     "figure_15",
     "figure_16",
     "figure_17",
@@ -78,6 +87,9 @@ __all__ = [
 #: The names that :func:`reproduce` takes, and what judges each.
 PARTS: dict[str, Callable[[Runs], Part]] = {
     "table 4": model_sizes.judge_table_4,
+    "figure 12": partitions.judge_figure_12,
+    "figure 13": staircases.judge_figure_13,
+    "figure 14": staircases.judge_figure_14,
     "figure 15": environments.judge_figure_15,
     "figure 16": methods.judge_figure_16,
     "figure 17": tasks.judge_figure_17,
@@ -94,10 +106,10 @@ def reproduce(
     time_limit: float | None = None,
     **options: Any,
 ) -> pd.DataFrame:
-    """Check the claims of the paper about migration.
+    """Check the claims of the paper about uploads and about migration.
 
-    The paper draws its delays and prints no number of them: what can be checked are orders and
-    shapes, each against a certified bound.
+    The paper draws its delays and hardly prints a number of them: what can be checked are orders
+    and shapes, each against a certified bound, and savings of uploads against proved optima.
 
     Parameters
     ----------

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Literal
 
+from optedge.formulations.base import Problem
 from optedge.formulations.offloading import OffloadingProblem
+from optedge.formulations.upload import UploadProblem
 from optedge.papers.eosdnn.instances import NETWORKS, instance
 from optedge.solvers.front import solve
 from optedge.solvers.result import Result, relative_gap
@@ -32,7 +35,7 @@ class Runs:
     time_limit
         Seconds of a certified run; it ends at a gap of 0.2 % before.
     networks
-        Some of ``NETWORKS``, for figures 15 and 16 and the tiers.
+        Some of ``NETWORKS``, for figures 12, 15 and 16 and the tiers.
     n_tasks
         Tasks of each instance but those of figure 17.
     first_layer
@@ -55,7 +58,7 @@ class Runs:
     curves: Sequence[str] = ("alexnet",)
     tasks: Sequence[int] = (4, 8, 12, 16, 20)
     clients: Sequence[int] = (2, 4, 6, 12)
-    _done: dict[tuple[str, str, int], Result] = dataclasses.field(
+    _done: dict[tuple[str, str, str, int], Result] = dataclasses.field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
@@ -87,12 +90,21 @@ class Runs:
         }
         return self._run(problem, solver, seed, limits)
 
+    def upload(self, problem: UploadProblem, solver: str, **options: Any) -> Result:
+        """Return the plan of a method without chance, beside the proved optimum as its bound."""
+        return self._run(problem, solver, 0, {"bound": True}, options)
+
     def _run(
-        self, problem: OffloadingProblem, solver: str, seed: int, limits: dict[str, Any]
+        self,
+        problem: Problem,
+        solver: str,
+        seed: int,
+        limits: dict[str, Any],
+        options: Mapping[str, Any] = MappingProxyType({}),
     ) -> Result:
-        key = (problem.key, solver, seed)
+        key = (problem.key, solver, repr(sorted(options.items())), seed)
         if key not in self._done:
-            result = solve(problem, solver, seed=seed, **limits)
+            result = solve(problem, solver, seed=seed, **limits, **options)
             if result.stop_reason == "interrupted":
                 raise KeyboardInterrupt
             self._done[key] = result

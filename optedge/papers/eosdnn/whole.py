@@ -54,7 +54,11 @@ class WholeRun:
     table: pd.DataFrame
 
     def summary(self) -> pd.DataFrame:
-        """Return a row a client: its upload, how good the plan is, delays at begin and end."""
+        """Return a row a client: its upload, how good the plan is, and what it means with pools.
+
+        Delays with pools are summed over the client's upload as the model's are, and given before
+        it and after all uploads.
+        """
         import pandas as pd
 
         rows = []
@@ -71,6 +75,7 @@ class WholeRun:
                     "sum of system delay (s^2)": result.objective,
                     "bound (s^2)": result.bound,
                     "gap": result.gap,
+                    "with pools (s^2)": _summed(mine, upload.total_seconds),
                     "delay at first (s)": float(mine["played delay (s)"].iloc[0]),
                     "delay at last (s)": float(mine["played delay (s)"].iloc[-1]),
                     "waiting at last (s)": float(mine["waiting (s)"].iloc[-1]),
@@ -201,6 +206,12 @@ def play(
                 }
             )
     return pd.DataFrame(rows)
+
+
+def _summed(rows: pd.DataFrame, end: float) -> float:
+    """Return the played delay of a client, summed until ``end``, s^2."""
+    times = np.append(rows["time (s)"], math.inf).clip(max=end)
+    return math.fsum(np.diff(times) * rows["played delay (s)"].to_numpy())
 
 
 def _instance(result: Result) -> UploadProblem:
