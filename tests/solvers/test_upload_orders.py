@@ -71,7 +71,7 @@ def test_the_proof_may_be_cut_short():
     r = oe.solve(problem, "interval-dp", callback=fifty_more, bound=False)
     assert r.solution is not None
     assert (r.stop_reason, r.bound) == ("callback", -np.inf)
-    assert "stopped before the run in whole numbers ended" in r.info["note"]
+    assert "stopped before its proof in whole numbers ended" in r.info["note"]
     attached = oe.solve(problem, "interval-dp")
     assert attached.stop_reason == "optimal"
     assert "note" not in attached.info
