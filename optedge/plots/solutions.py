@@ -131,7 +131,7 @@ def upload(
         Where to draw; a new figure by default.
     bound
         Steps below which no plan is: seconds, rising from 0, and the least delay from each on,
-        ``(k,)`` both. What the first plan is above them is hatched.
+        ``(k,)`` both, such as ``problem.stairs()``. What the first plan is above them is hatched.
     names
         Of the layers, ``(n_layers,)``; their numbers by default.
 

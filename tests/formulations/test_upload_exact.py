@@ -1,5 +1,6 @@
 """Exact orders of upload and bounds: equal to all orders, proofs recomputed."""
 
+import itertools
 import math
 import warnings
 from fractions import Fraction
@@ -94,6 +95,22 @@ def test_bounds_hold_with_negative_savings(seed):
     assert found.exact == problem.is_supermodular
     plan = problem.plan_of_order(found.order)
     assert float(found.value) == pytest.approx(problem.objective(plan), rel=1e-9)
+
+
+@pytest.mark.parametrize("seed", seeds(60, 8))
+def test_no_plan_is_below_the_stairs(seed):
+    """Until the next step no set of so little upload time has a smaller delay; the area bounds."""
+    problem = random_upload(seed, 6, chains=1 + seed % 2, wide=seed % 3 == 0)
+    when, least = problem.stairs()
+    assert when[0] == 0 and (np.diff(when) > 0).all() and (np.diff(least) < 0).all()
+    servers = np.flatnonzero(~problem.stays)
+    for k in range(servers.size + 1):
+        for chosen in itertools.combinations(servers.tolist(), k):
+            time = problem.seconds[list(chosen)].sum()
+            step = np.searchsorted(when, time * (1 + 1e-12), side="right") - 1
+            assert problem.best_delay(chosen) >= least[step] * (1 - 1e-12)
+    area = least @ np.diff(np.append(when, problem.total_seconds))
+    assert area == pytest.approx(problem.bound("staircase").value, rel=1e-12)
 
 
 def test_thinned_staircases_stay_below():

@@ -21,7 +21,9 @@ import itertools
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from optedge.formulations.base import BoolArray, Bound
+import numpy as np
+
+from optedge.formulations.base import BoolArray, Bound, FloatArray
 from optedge.formulations.upload import certificates, integers, intervals
 
 if TYPE_CHECKING:
@@ -114,7 +116,24 @@ def _highest(chain: integers.ExactChain, usable: BoolArray, piece: _Point) -> _P
 
 
 def staircase(problem: UploadProblem, most: int = MOST_POINTS) -> tuple[Fraction, int]:
-    """Return the staircase bound, constant part included, and how often points were joined.
+    """Return the area below the stairs, constant part included, and how often points were joined.
+
+    Parameters
+    ----------
+    problem, most
+        As in :func:`stairs`.
+    """
+    chain = integers.scale(problem, lift=False)
+    steps, joined = _best_sets(problem, chain, most)
+    total, best = sum(chain.seconds), steps[-1][1]
+    ends = [u for u, _ in steps[1:]] + [total]
+    area = sum((end - u) * (best - b) for (u, b), end in zip(steps, ends, strict=True))
+    least = chain.base - best * chain.value_unit
+    return total * chain.time_unit * least + area * chain.time_unit * chain.value_unit, joined
+
+
+def stairs(problem: UploadProblem, most: int = MOST_POINTS) -> tuple[FloatArray, FloatArray]:
+    """Return from when on no delay is below which one, seconds both, ``(k,)``.
 
     Parameters
     ----------
@@ -125,6 +144,16 @@ def staircase(problem: UploadProblem, most: int = MOST_POINTS) -> tuple[Fraction
         other, whichever is better: the bound gets weaker, not wrong.
     """
     chain = integers.scale(problem, lift=False)
+    steps, _ = _best_sets(problem, chain, most)
+    seconds = [float(u * chain.time_unit) for u, _ in steps]
+    delays = [integers.rounded_down(chain.base - b * chain.value_unit) for _, b in steps]
+    return np.array(seconds), np.array(delays)
+
+
+def _best_sets(
+    problem: UploadProblem, chain: integers.ExactChain, most: int
+) -> tuple[list[_Point], int]:
+    """Return upload time and benefit of the best sets, and how often points were joined."""
     off: list[_Point] = [(0, 0)]
     on: list[_Point] = []
     joined = 0
@@ -140,12 +169,7 @@ def staircase(problem: UploadProblem, most: int = MOST_POINTS) -> tuple[Fraction
         while len(off) > most or len(on) > most:
             off, on = (_thinned(points) if len(points) > most else points for points in (off, on))
             joined += 1
-    steps = _frontier([*off, *on])
-    total, best = sum(chain.seconds), steps[-1][1]
-    ends = [u for u, _ in steps[1:]] + [total]
-    area = sum((end - u) * (best - b) for (u, b), end in zip(steps, ends, strict=True))
-    least = chain.base - best * chain.value_unit
-    return total * chain.time_unit * least + area * chain.time_unit * chain.value_unit, joined
+    return _frontier([*off, *on]), joined
 
 
 def _frontier(points: list[_Point]) -> list[_Point]:

@@ -385,6 +385,13 @@ class UploadProblem(Problem):
         """Return when each partition has been sent, ``(n_partitions,)``, s."""
         return np.cumsum([math.fsum(self.seconds[list(p)]) for p in x.partitions])
 
+    def stairs(self) -> tuple[FloatArray, FloatArray]:
+        """Return from when on no plan has a smaller delay than which: seconds both, ``(k,)``.
+
+        The area below, to the end of all uploads, is the bound ``staircase``.
+        """
+        return bounds.stairs(self)
+
     def ssd(self, x: UploadPlan, tail: float = 0.0) -> float:
         """Return the sum of system delay of a feasible plan, and of ``tail`` seconds after it.
 
