@@ -17,7 +17,6 @@ benchmarks/results/balance.md``.
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -64,11 +63,7 @@ def main() -> None:
         "proved by search (the integer master of several tasks). Within: seconds to the end of the "
         f"run at most {LIMITS['running']:g} (running) and {LIMITS['final']:g} (final), and proved."
     )
-    for sentence in failed:
-        report.note(sentence)
-    report.close()
-    if failed:
-        sys.exit(1)
+    report.close(failed)
 
 
 TITLES = {"base": "The base cases", "variants": "Other sizes and indicators"}

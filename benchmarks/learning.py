@@ -90,11 +90,7 @@ def main() -> None:
     failed: list[str] = []
     for name in options.tables:
         REPORTS[name](report, options, chosen, failed)
-    for sentence in failed:
-        report.note(sentence)
-    report.close()
-    if failed:
-        sys.exit(1)
+    report.close(failed)
 
 
 def _arguments() -> argparse.Namespace:

@@ -25,7 +25,6 @@ import argparse
 import dataclasses
 import math
 import statistics
-import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -115,11 +114,7 @@ def main() -> None:
         _report_growth(report, options, chosen, failed)
     if "searches" in options.tables:
         _report_searches(report, options, chosen, failed)
-    for sentence in failed:
-        report.note(sentence)
-    report.close()
-    if failed:
-        sys.exit(1)
+    report.close(failed)
 
 
 def _arguments() -> argparse.Namespace:

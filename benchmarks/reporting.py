@@ -108,11 +108,21 @@ class Report:
         for line in markdown(known) if known else ["Nothing: every run failed."]:
             self.say(line)
 
-    def close(self) -> None:
-        """Write the file, if one was asked for."""
+    def close(self, failed: Sequence[str] = ()) -> None:
+        """Write the file, if one was asked for.
+
+        Parameters
+        ----------
+        failed
+            A sentence for each row that is missing. With any the script ends with exit code 1.
+        """
+        for sentence in failed:
+            self.note(sentence)
         self._write([])
         if self._out is not None:
             self._unfinished(self._out).replace(self._out)
+        if failed:
+            sys.exit(1)
 
     def _write(self, more: Sequence[str]) -> None:
         """Write what there is, and the lines of a table that still grows."""

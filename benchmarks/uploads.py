@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -99,11 +98,7 @@ def main() -> None:
     for table in options.tables:
         report.table(TITLES[table], ROWS[table](options, chosen, failed))
         report.note(NOTES[table])
-    for sentence in failed:
-        report.note(sentence)
-    report.close()
-    if failed:
-        sys.exit(1)
+    report.close(failed)
 
 
 def _arguments() -> argparse.Namespace:
