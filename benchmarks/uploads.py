@@ -32,7 +32,9 @@ import reporting
 from reporting import Report, digits
 
 import optedge as oe
-from optedge.formulations.upload import blocks, bounds, estimates, intervals, subsets
+from optedge.formulations.upload import bounds
+from optedge.formulations.upload.exact import estimates, intervals, subsets
+from optedge.formulations.upload.heuristics import blocks
 from optedge.papers import eosdnn
 from optedge.papers.local_edge_cloud import NETWORKS
 

@@ -13,15 +13,8 @@ import dataclasses
 import math
 
 from optedge.formulations.base import Certificate
-from optedge.formulations.pipeline import (
-    PipelineProblem,
-    counts,
-    ends,
-    merged,
-    openers,
-    refuting,
-    windows,
-)
+from optedge.formulations.pipeline import PipelineProblem, windows
+from optedge.formulations.pipeline.bounds import counts, ends, merged, openers, refuting
 from optedge.solvers.registry import Options, option, register
 from optedge.solvers.run import Run
 

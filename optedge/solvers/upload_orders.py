@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from optedge.formulations.upload import (
-    UploadProblem,
-    certificates,
-    estimates,
-    intervals,
-    subsets,
-)
+from optedge.formulations.upload import UploadProblem
+from optedge.formulations.upload.exact import certificates, estimates, intervals, subsets
 from optedge.solvers.registry import Options, option, register
 from optedge.solvers.run import Run
 

@@ -8,15 +8,8 @@ import math
 
 import numpy as np
 
-from optedge.formulations.upload import (
-    UploadPlan,
-    UploadProblem,
-    blocks,
-    coding,
-    efficiency,
-    merging,
-    paths,
-)
+from optedge.formulations.upload import UploadPlan, UploadProblem, coding
+from optedge.formulations.upload.heuristics import blocks, efficiency, merging, paths
 from optedge.solvers.registry import Options, option, register
 from optedge.solvers.run import Run
 
@@ -101,7 +94,7 @@ def merge_and_upload(problem: UploadProblem, options: LmuOptions, run: Run) -> N
     """Merge layers that do not earn on their own, send the part that earns most a second, split it.
 
     The steps, and what differs from the paper, stand in
-    :mod:`optedge.formulations.upload.merging`.
+    :mod:`optedge.formulations.upload.heuristics.merging`.
     """
     if not run.done():
         run.evaluate(merging.plan(problem, options.zero_rule))
@@ -118,7 +111,7 @@ def merge_and_upload(problem: UploadProblem, options: LmuOptions, run: Run) -> N
 def follow_paths(problem: UploadProblem, options: IonnOptions, run: Run) -> None:
     """Send what is new on shortest paths through the layers, while upload times count less.
 
-    See :mod:`optedge.formulations.upload.paths`.
+    See :mod:`optedge.formulations.upload.heuristics.paths`.
     """
     if not run.done():
         run.evaluate(paths.plan(problem, options.values()))
@@ -135,7 +128,7 @@ def follow_paths(problem: UploadProblem, options: IonnOptions, run: Run) -> None
 def split_by_efficiency(problem: UploadProblem, options: EfficiencyOptions, run: Run) -> None:
     """Send the run of layers that earns most a second, its parts by the same rule.
 
-    See :mod:`optedge.formulations.upload.efficiency`.
+    See :mod:`optedge.formulations.upload.heuristics.efficiency`.
     """
     if not run.done():
         run.evaluate(efficiency.plan(problem, options.zeros))
@@ -153,8 +146,8 @@ def split_by_efficiency(problem: UploadProblem, options: EfficiencyOptions, run:
 def send_blocks(problem: UploadProblem, options: SidneyOptions, run: Run) -> None:
     """Send blocks of largest density one after the other.
 
-    The proof of the factor stands in :mod:`optedge.formulations.upload.blocks`. With a negative
-    saving there is no guarantee; ``run.info["note"]`` says so.
+    The proof of the factor stands in :mod:`optedge.formulations.upload.heuristics.blocks`. With a
+    negative saving there is no guarantee; ``run.info["note"]`` says so.
     """
     if not problem.is_supermodular:
         run.info["note"] = "a saving is negative: the factor is not guaranteed."

@@ -11,7 +11,8 @@ from pipelines import EXAMPLES, brute_force, example, plans, random_pipeline, ra
 import optedge as oe
 from optedge.bridge import solve_arrays
 from optedge.formulations.base import Certificate
-from optedge.formulations.pipeline import PipelineProblem, ends, grid, merged, openers, refuting
+from optedge.formulations.pipeline import PipelineProblem
+from optedge.formulations.pipeline.bounds import ends, grid, merged, openers, refuting
 from optedge.papers.task_migration import pipeline
 
 STEPS = (0.25, 0.5, 0.9)

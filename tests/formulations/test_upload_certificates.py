@@ -10,7 +10,8 @@ from uploads import best_of_all_orders, random_upload, worked_example
 
 import optedge as oe
 from optedge.formulations.base import Certificate
-from optedge.formulations.upload import UploadProblem, certificates, intervals
+from optedge.formulations.upload import UploadProblem
+from optedge.formulations.upload.exact import certificates, intervals
 
 
 def certificate_of(problem):

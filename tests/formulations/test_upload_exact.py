@@ -13,15 +13,8 @@ from uploads import best_of_all_orders, hold_back, published, random_upload, wor
 
 from optedge.bridge import solve_model
 from optedge.formulations.base import Certificate
-from optedge.formulations.upload import (
-    UploadPlan,
-    UploadProblem,
-    bounds,
-    certificates,
-    integers,
-    intervals,
-    subsets,
-)
+from optedge.formulations.upload import UploadPlan, UploadProblem, bounds
+from optedge.formulations.upload.exact import certificates, integers, intervals, subsets
 
 
 def test_bounds_of_the_worked_example():

@@ -7,7 +7,8 @@ from uploads import published, random_upload
 
 import optedge as oe
 from optedge import kernels
-from optedge.formulations.upload import UploadProblem, intervals, moves
+from optedge.formulations.upload import UploadProblem, moves
+from optedge.formulations.upload.exact import intervals
 from optedge.solvers.code import descent
 
 

@@ -7,7 +7,8 @@ import pytest
 from conftest import seeds
 from uploads import chain_of, hold_back, random_upload, three_layers, worked_example
 
-from optedge.formulations.upload import blocks, coding, efficiency, merging, paths, runs
+from optedge.formulations.upload import coding
+from optedge.formulations.upload.heuristics import blocks, efficiency, merging, paths, runs
 
 A, B, C, D = range(4)
 

@@ -12,7 +12,8 @@ import pytest
 from scipy.optimize import brentq
 
 import optedge as oe
-from optedge.formulations.upload import UploadPlan, intervals
+from optedge.formulations.upload import UploadPlan
+from optedge.formulations.upload.exact import intervals
 from optedge.papers import eosdnn
 from optedge.papers.eosdnn import (
     model_sizes,

@@ -5,7 +5,8 @@ import pytest
 from uploads import random_upload, worked_example
 
 import optedge as oe
-from optedge.formulations.upload import UploadProblem, intervals
+from optedge.formulations.upload import UploadProblem
+from optedge.formulations.upload.exact import intervals
 
 
 @pytest.mark.parametrize("solver", ["interval-dp", "subset-dp"])

@@ -9,7 +9,7 @@ from conftest import seeds
 from uploads import chain_of, hold_back, published, random_upload, three_layers, worked_example
 
 import optedge as oe
-from optedge.formulations.upload import intervals
+from optedge.formulations.upload.exact import intervals
 
 RULES = [
     ("whole-upload", {}),

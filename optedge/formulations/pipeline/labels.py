@@ -22,7 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from optedge.formulations.base import Bound, FloatArray, IntArray
-from optedge.formulations.pipeline import bounds, windows
+from optedge.formulations.pipeline import windows
+from optedge.formulations.pipeline.bounds import named as bounds
 from optedge.kernels import kernel
 
 if TYPE_CHECKING:

@@ -42,8 +42,10 @@ from optedge.formulations.base import (
     Problem,
     array_field,
 )
-from optedge.formulations.pipeline import bounds, coding, models, moves, simulation, views
+from optedge.formulations.pipeline import coding, moves, simulation, views
+from optedge.formulations.pipeline.bounds import named as bounds
 from optedge.formulations.pipeline.construction import network_cuts
+from optedge.formulations.pipeline.models import explicit as models
 from optedge.networks.graph import LayerGraph
 from optedge.platforms import Platform
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from optedge.formulations.base import BoolArray, Bound, FloatArray
-from optedge.formulations.upload import certificates, integers, intervals
+from optedge.formulations.upload.exact import certificates, integers, intervals
 
 if TYPE_CHECKING:
     from optedge.formulations.upload.problem import UploadProblem

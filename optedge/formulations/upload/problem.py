@@ -46,15 +46,8 @@ from optedge.formulations.base import (
     array_field,
 )
 from optedge.formulations.base.rows import lp_bound
-from optedge.formulations.upload import (
-    bounds,
-    building,
-    certificates,
-    coding,
-    evaluation,
-    models,
-    plans,
-)
+from optedge.formulations.upload import bounds, building, coding, evaluation, models, plans
+from optedge.formulations.upload.exact import certificates
 from optedge.formulations.upload.plans import UploadPlan as UploadPlan
 from optedge.networks.graph import LayerGraph
 from optedge.platforms import Platform

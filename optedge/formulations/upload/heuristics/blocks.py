@@ -26,7 +26,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
-from optedge.formulations.upload import runs
+from optedge.formulations.upload.heuristics import runs
 
 if TYPE_CHECKING:
     from optedge.formulations.upload.problem import UploadProblem

@@ -36,7 +36,7 @@ import numpy as np
 
 from optedge.formulations.base import Bound, Certificate, power_of_two
 from optedge.formulations.base.rows import dual_value
-from optedge.formulations.pipeline.programs import Program
+from optedge.formulations.pipeline.bounds.programs import Program
 
 if TYPE_CHECKING:
     from optedge.bridge import Arrays

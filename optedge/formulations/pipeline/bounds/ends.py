@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from optedge.formulations.base import Bound, Certificate
-from optedge.formulations.pipeline import merged, refuting, windows
-from optedge.formulations.pipeline.refuting import Relaxation
+from optedge.formulations.pipeline import windows
+from optedge.formulations.pipeline.bounds import merged, refuting
+from optedge.formulations.pipeline.bounds.refuting import Relaxation
 
 if TYPE_CHECKING:
     from optedge.formulations.pipeline.problem import PipelineProblem

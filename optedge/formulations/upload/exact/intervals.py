@@ -38,7 +38,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
-from optedge.formulations.upload import estimates, integers
+from optedge.formulations.upload.exact import estimates, integers
 
 if TYPE_CHECKING:
     from optedge.formulations.upload.problem import UploadProblem

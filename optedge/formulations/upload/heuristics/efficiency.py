@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from optedge.formulations.upload import coding, runs
+from optedge.formulations.upload import coding
+from optedge.formulations.upload.heuristics import runs
 from optedge.formulations.upload.plans import UploadPlan
 
 if TYPE_CHECKING:

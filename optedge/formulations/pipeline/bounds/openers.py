@@ -46,8 +46,8 @@ import numpy as np
 
 from optedge.formulations.base import FloatArray, IntArray
 from optedge.formulations.pipeline import windows
-from optedge.formulations.pipeline.grid import Grid, increments, lagged, overlap
-from optedge.formulations.pipeline.programs import NONE, steps, steps_over
+from optedge.formulations.pipeline.bounds.grid import Grid, increments, lagged, overlap
+from optedge.formulations.pipeline.bounds.programs import NONE, steps, steps_over
 
 if TYPE_CHECKING:
     from optedge.bridge import Arrays

@@ -64,7 +64,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from optedge.formulations.base import power_of_two
-from optedge.formulations.pipeline import ordering, positions, windows
+from optedge.formulations.pipeline import windows
+from optedge.formulations.pipeline.models import ordering, positions
 
 if TYPE_CHECKING:
     from optedge.formulations.pipeline.problem import PipelinePlan, PipelineProblem

@@ -1,4 +1,4 @@
-"""Who comes before whom: the model ``disjunctive``; ``models`` states it."""
+"""Who comes before whom: the model ``disjunctive``; ``explicit`` states it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from optedge.formulations.base import IntArray
-from optedge.formulations.pipeline import positions, windows
+from optedge.formulations.pipeline import windows
+from optedge.formulations.pipeline.models import positions
 
 if TYPE_CHECKING:
     from optedge.formulations.pipeline.problem import PipelinePlan, PipelineProblem

@@ -19,7 +19,7 @@ import numpy as np
 
 from optedge.formulations.base import Bound, Certificate, FloatArray
 from optedge.formulations.base.rows import dual_value
-from optedge.formulations.pipeline import grid, openers
+from optedge.formulations.pipeline.bounds import grid, openers
 
 if TYPE_CHECKING:
     from optedge.bridge import Arrays

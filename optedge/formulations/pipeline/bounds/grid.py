@@ -39,8 +39,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from optedge.formulations.base import FloatArray, IntArray, power_of_two
-from optedge.formulations.pipeline import merged
-from optedge.formulations.pipeline.programs import FINE, NONE, Program, steps
+from optedge.formulations.pipeline.bounds import merged
+from optedge.formulations.pipeline.bounds.programs import FINE, NONE, Program, steps
 
 if TYPE_CHECKING:
     from optedge.bridge import Arrays

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from optedge.formulations.base import Bound, Certificate
-from optedge.formulations.pipeline import counts, ends, refuting
+from optedge.formulations.pipeline.bounds import counts, ends, refuting
 
 if TYPE_CHECKING:
     from optedge.formulations.pipeline.problem import PipelineProblem

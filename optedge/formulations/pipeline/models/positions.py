@@ -1,4 +1,4 @@
-"""Who is admitted at which place: the model ``position``; ``models`` states it."""
+"""Who is admitted at which place: the model ``position``; ``explicit`` states it."""
 
 from __future__ import annotations
 

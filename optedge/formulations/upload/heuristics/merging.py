@@ -27,7 +27,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from optedge.formulations.base import BoolArray
-from optedge.formulations.upload import evaluation, runs
+from optedge.formulations.upload import evaluation
+from optedge.formulations.upload.heuristics import runs
 from optedge.formulations.upload.plans import UploadPlan
 
 if TYPE_CHECKING:

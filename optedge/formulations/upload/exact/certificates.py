@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from optedge.formulations.base import Certificate
-from optedge.formulations.upload import integers, intervals
+from optedge.formulations.upload.exact import integers, intervals
 
 if TYPE_CHECKING:
     from optedge.formulations.upload.problem import UploadProblem
