@@ -69,7 +69,7 @@ class Data:
         seed: int = 0,
         name: str = "",
     ) -> Data:
-        """Return arrays of samples and labels as data, a random share of them, rounded up, for testing.
+        """Return arrays of samples and labels as data, a random share, rounded up, for testing.
 
         Raises
         ------

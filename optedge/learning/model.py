@@ -189,32 +189,44 @@ class SplitModel:
         """
         rate = self.options.rate if rate is None else rate
         counts = np.array([len(y) for _, y in batches])
-        sleeping = np.zeros(len(counts), bool) if dormant is None else np.asarray(dormant)
+        asleep = np.zeros(len(counts), bool) if dormant is None else np.asarray(dormant)
         busy = np.flatnonzero(counts).tolist()
         if not busy:
             return Step(0, 0, 0.0, 0.0)
-        dtype = self.exit.parameters.dtype
-        runs = [self.fronts[u].forward(np.asarray(batches[u][0], dtype)) for u in busy]
-        maps = np.concatenate([run[-1] for run in runs])
-        labels = np.concatenate([batches[u][1] for u in busy])
-        check_labels(labels, self.n_classes, "labels")
-        awake = np.repeat(~sleeping, counts)
+        awake = np.repeat(~asleep[busy], counts[busy])
+        losses = self._learn(busy, [batches[u] for u in busy], awake, rate)
+        self.done += counts
+        return Step(int(counts.sum()), int(counts[asleep].sum()), *losses)
 
+    def _learn(
+        self,
+        nodes: Sequence[int],
+        batches: Sequence[tuple[Samples, IntArray]],
+        awake: npt.NDArray[np.bool_],
+        rate: float,
+    ) -> tuple[float, float]:
+        """Let the nodes, the exit head and the cloud go a step; return the sums of the losses."""
+        dtype = self.exit.parameters.dtype
+        labels = np.concatenate([y for _, y in batches])
+        check_labels(labels, self.n_classes, "labels")
+        runs = [
+            self.fronts[u].forward(np.asarray(x, dtype))
+            for u, (x, _) in zip(nodes, batches, strict=True)
+        ]
+        maps = np.concatenate([run[-1] for run in runs])
         slope, exit_loss = self._learn_exit(maps, labels, rate)
         cloud_loss = 0.0
         if awake.any():
-            every = bool(awake.all())
-            rows = slice(None) if every else awake  # a view where all are
+            rows = slice(None) if awake.all() else awake  # a view where all are
             more, cloud_loss = self._learn_back(maps[rows], labels[rows], len(labels), rate)
             slope[rows] += more
         at = 0
-        for u, run in zip(busy, runs, strict=True):
-            n = int(counts[u])
+        for u, run in zip(nodes, runs, strict=True):
+            n = len(run[0])
             self.fronts[u].backward(run, slope[at : at + n] / n)
             self._move(self.fronts[u], self._descents[u], rate)
             at += n
-        self.done += counts
-        return Step(int(counts.sum()), int((~awake).sum()), exit_loss, cloud_loss)
+        return exit_loss, cloud_loss
 
     def _learn_exit(self, maps: Values, labels: IntArray, rate: float) -> tuple[Values, float]:
         """Move the exit head; return the slope of a F_e by the map of each task, and its loss."""

@@ -92,6 +92,14 @@ class LearningOptions:
         if any(n < 1 for n in self.exit_hidden):
             raise ValueError(f"exit_hidden must be positive numbers, got {self.exit_hidden!r}.")
 
+    @property
+    def mean_tasks(self) -> float:
+        """Tasks of a node in a step, in the mean over nodes."""
+        if self.poisson is None:
+            return sum(self.batch) / 2
+        rates = self.poisson if isinstance(self.poisson, tuple) else (self.poisson,)
+        return sum(rates) / len(rates)
+
     def rate_at(self, step: int) -> float:
         """Return the learning rate of a step, the first one being 0."""
         return self.rate * self.factor ** sum(step >= at for at in self.milestones)

@@ -91,13 +91,15 @@ class Training:
         Notes
         -----
         A share is drawn anew for every sample. A rule sees the delays of the samples one after the
-        other, over the link of node 0, and remembers nothing of the training.
+        other, over the link of node 0, of uploads as large as those of the training are in the
+        mean; it remembers nothing of the training.
         """
-        rng = np.random.default_rng(self.seed if seed is None else seed).spawn(1)[0]
+        rng = np.random.default_rng(self.seed if seed is None else seed).spawn(6)[5]
         n = len(self.data.y_test)
         if isinstance(self.dormancy, Dormancy):
             assert self.links is not None
-            bits, gap = 8.0 * self.model.map_bytes, self.model.options.step_seconds
+            options = self.model.options
+            bits, gap = 8.0 * self.model.map_bytes * options.mean_tasks, options.step_seconds
             delays = [self.links[0].seconds(bits, k * gap, rng) for k in range(n)]
             dormant = self.dormancy.decide(delays)
         else:

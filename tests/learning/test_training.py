@@ -136,6 +136,7 @@ def test_rules_over_links(clouds):
     assert run.history["upload_seconds"] == pytest.approx([10.0, 17.5])
     run = train(clouds, dormancy=Dormancy("fixed", seconds=0.3), **given)
     assert run.history["dormant"].tolist() == [320, 480]
+    assert run.test().dormant == 0.5  # as large as in training; the link is slow half of the time
 
 
 def test_poisson(clouds):
