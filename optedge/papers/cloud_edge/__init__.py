@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from optedge.papers.claims import Part, gather
-from optedge.papers.cloud_edge import delays, figures, splits, windows
+from optedge.papers.cloud_edge import delays, figures, splits, uploads, windows
 from optedge.papers.cloud_edge.delays import TABLE_2, fit_delays, fit_energies, table_2
 from optedge.papers.cloud_edge.figures import falling_below, figure_5, figure_6
 from optedge.papers.cloud_edge.instances import (
@@ -31,6 +31,7 @@ from optedge.papers.cloud_edge.instances import (
 )
 from optedge.papers.cloud_edge.network import resnet34
 from optedge.papers.cloud_edge.splits import SPLITS, memory_range, pool_range, random_split, table_1
+from optedge.papers.cloud_edge.uploads import dormant_share, figure_8, map_bytes
 from optedge.papers.cloud_edge.windows import (
     below_fcfs,
     convergence,
@@ -54,14 +55,17 @@ __all__ = [
     "best_position",
     "convergence",
     "costs",
+    "dormant_share",
     "environment",
     "falling_below",
     "figure_5",
     "figure_6",
     "figure_7",
+    "figure_8",
     "fit_delays",
     "fit_energies",
     "instance",
+    "map_bytes",
     "memory_range",
     "pool_range",
     "random_split",
@@ -81,13 +85,14 @@ PARTS: dict[str, Callable[..., Part]] = {
     "figure 5": figures.judge_figure_5,
     "figure 6": figures.judge_figure_6,
     "figure 7": windows.judge_figure_7,
+    "figure 8": uploads.judge_figure_8,
 }
 
 
 def reproduce(
     parts: Iterable[str] | None = None, *, seeds: int = 5, time_limit: float | None = None
 ) -> pd.DataFrame:
-    """Check the claims of the paper about splits and about scheduling in windows.
+    """Check the claims of the paper about splits, scheduling in windows and uploads.
 
     Parameters
     ----------
