@@ -9,6 +9,7 @@ The digits need the extra ``learn``; nothing else does. Source: Xu et al. 2020.
 """
 
 from optedge.learning.averaging import aggregate, fixed_point
+from optedge.learning.compression import Autoencoder, measure_ratios
 from optedge.learning.data import Data, digits, prototypes, share_out
 from optedge.learning.dormancy import Dormancy
 from optedge.learning.graph import layer_graph
@@ -20,6 +21,7 @@ from optedge.learning.training import Training, train, train_central
 
 __all__ = [
     "Accuracy",
+    "Autoencoder",
     "Data",
     "Dormancy",
     "ExponentialLink",
@@ -37,6 +39,7 @@ __all__ = [
     "layer_graph",
     "markov_trace",
     "measure",
+    "measure_ratios",
     "prototypes",
     "share_out",
     "train",
