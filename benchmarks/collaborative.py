@@ -70,7 +70,8 @@ def main() -> None:
     report.note(
         "Accuracies are means over seeds with their standard deviation; cloud and exit if each "
         "answered all, mixed as they did. Up is maps alone: the labels are a byte each, and as "
-        "much comes down as goes up, nothing for raw samples. CPU seconds are of one whole run, reading the data outside."
+        "much comes down as goes up, nothing for raw samples. CPU seconds are of one whole run, "
+        "reading the data outside."
     )
     report.close()
 

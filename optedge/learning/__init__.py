@@ -10,7 +10,7 @@ The digits need the extra ``learn``; nothing else does. Source: Xu et al. 2020.
 
 from optedge.learning.averaging import aggregate, fixed_point
 from optedge.learning.compression import Autoencoder, measure_ratios
-from optedge.learning.data import Data, digits, prototypes, share_out
+from optedge.learning.data import NAMED, Data, digits, prototypes, share_out
 from optedge.learning.dormancy import Dormancy
 from optedge.learning.graph import layer_graph
 from optedge.learning.links import ExponentialLink, TraceLink, ar1_trace, markov_trace
@@ -20,6 +20,7 @@ from optedge.learning.testing import Accuracy, early_exit, entropies, measure
 from optedge.learning.training import Training, train, train_central
 
 __all__ = [
+    "NAMED",
     "Accuracy",
     "Autoencoder",
     "Data",

@@ -309,6 +309,24 @@ def test_verdicts_of_figure_8(claims):
     plt.close("all")
 
 
+def test_figure_9(claims):
+    """Both claims are told with small runs: errors fall, half of the maps are sent where told."""
+    found = claims[claims["where"] == "figure 9"]
+    assert (found["verdict"] == "cannot be checked").all()
+    table = claims.attrs["tables"]["figure 9"]
+    ends = table[table["step"] == 600].groupby("method")[["error", "upload (kB)"]].mean()
+    assert (ends["error"] < 0.1).all()
+    sent = ends["upload (kB)"]
+    assert sent["central"] == 8 * sent["collaborative"]
+    assert sent["early exit"] == pytest.approx(sent["collaborative"] / 2)
+    assert sent["with dormancy"] == pytest.approx(sent["collaborative"] / 2, rel=0.15)
+    curve = table[table["method"] == "collaborative"].groupby("step")["error"].mean()
+    assert len(curve) == 60 and curve.iloc[-1] < curve.iloc[0] / 3
+    (ax,) = claims.attrs["figures"]["figure 9"]().axes
+    assert len(ax.lines) == 4
+    plt.close("all")
+
+
 # ---------------------------------------------------------------- claims
 
 
