@@ -15,6 +15,7 @@ import numpy as np
 
 from optedge import learning
 from optedge.papers.claims import Claim, Part
+from optedge.plots.training import learning_curves
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,19 +95,10 @@ def judge_figure_9(seeds: int = 5, steps: int = STEPS) -> Part:
 
 
 def draw_figure_9(table: pd.DataFrame) -> Figure:
-    """Draw the mean error over steps, and the last ones of methods without a curve as points."""
+    """Draw errors over steps, and the last ones of methods without a curve as points."""
     import matplotlib.pyplot as plt
 
     figure, ax = plt.subplots(figsize=(7, 4), layout="constrained")
-    means = table.groupby(["method", "step"])["error"].mean()
-    for k, method in enumerate(METHODS):
-        curve = means[method]
-        style = "-" if len(curve) > 1 else "o"
-        ax.plot(curve.index, curve, style, color=f"C{k}", label=method)
-    ax.set_yscale("log")
-    ax.set_xlabel("step")
-    ax.set_ylabel("error on samples not seen")
+    learning_curves(table, ax)
     ax.set_title(f"64-8-64-10 on {table['data'].iloc[0]}, {NODES} nodes")
-    ax.grid(alpha=0.3, which="both")
-    ax.legend(frameon=False)
     return figure
