@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-ZERO = 3.0  # how many times left of the least upload nothing sent stands: a log axis has no zero
+ZERO = 5.0  # how many times left of the least upload nothing sent stands: a log axis has no zero
 
 
 def accuracy_over_bytes(
@@ -59,11 +59,13 @@ def accuracy_over_bytes(
         for at, value, p, full in zip(x, mean, points.index, on_front, strict=True):
             fill = f"C{k}" if full else "white"
             ax.plot(at, value, "o", color=f"C{k}", markerfacecolor=fill, zorder=3)
-            place = (6, 5) if k % 2 == 0 else (6, -12)
-            ax.annotate(f"p = {p:g}", (at, value), place, textcoords="offset points", fontsize=8)
+            place = (5, 4) if k % 2 == 0 else (5, -11)
+            text = f"p = {p:g}" if at == x[0] else f"{p:g}"
+            ax.annotate(text, (at, value), place, textcoords="offset points", fontsize=8)
     for label, value in (raw or {}).items():
         ax.axvline(value, color="0.5", linestyle=":")
-        ax.text(value, 0.02, f" {label}", transform=ax.get_xaxis_transform(), fontsize=8)
+        up = ax.get_xaxis_transform()
+        ax.text(value, 0.03, label, transform=up, rotation=90, ha="right", va="bottom", fontsize=8)
     ax.set_xscale("log")
     if not sent.all():
         ax.axvline(least / ZERO, color="0.9", zorder=0)
@@ -72,7 +74,7 @@ def accuracy_over_bytes(
     ax.set_xlabel("uploaded in training (MB)")
     ax.set_ylabel("accuracy on samples not seen")
     ax.grid(alpha=0.3)
-    ax.legend(frameon=False, title="filled: nothing as accurate sends less", title_fontsize=8)
+    ax.legend(frameon=False, title="filled: Pareto")
     return ax
 
 

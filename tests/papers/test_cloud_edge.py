@@ -323,7 +323,8 @@ def test_figure_9(claims):
     curve = table[table["method"] == "collaborative"].groupby("step")["error"].mean()
     assert len(curve) == 60 and curve.iloc[-1] < curve.iloc[0] / 3
     (ax,) = claims.attrs["figures"]["figure 9"]().axes
-    assert len(ax.lines) == 4
+    legend = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert sorted(legend) == ["central", "collaborative", "early exit", "with dormancy"]
     plt.close("all")
 
 
