@@ -16,6 +16,7 @@ from optedge.learning.graph import layer_graph
 from optedge.learning.links import ExponentialLink, TraceLink, ar1_trace, markov_trace
 from optedge.learning.model import SplitModel, Traffic
 from optedge.learning.options import LearningOptions
+from optedge.learning.splits import measure_splits
 from optedge.learning.testing import Accuracy, early_exit, entropies, measure
 from optedge.learning.training import Training, train, train_central
 
@@ -41,6 +42,7 @@ __all__ = [
     "markov_trace",
     "measure",
     "measure_ratios",
+    "measure_splits",
     "prototypes",
     "share_out",
     "train",
