@@ -74,7 +74,7 @@ def accuracy_over_bytes(
     ax.set_xlabel("uploaded in training (MB)")
     ax.set_ylabel("accuracy on samples not seen")
     ax.grid(alpha=0.3)
-    ax.legend(frameon=False, title="filled: Pareto")
+    ax.legend(framealpha=0.9, edgecolor="none", title="filled: Pareto")
     return ax
 
 
