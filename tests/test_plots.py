@@ -252,7 +252,7 @@ def test_performance_profile_is_an_empirical_distribution(study):
     assert performance_profile(study)["nothing"][0].size == 0
 
 
-def runs_of(*rows, columns=("samples", "p", "upload (MB)", "accuracy")):
+def runs_of(*rows, columns=("shares", "dormancy", "up", "mixed")):
     """Return a table of runs."""
     return pd.DataFrame(rows, columns=list(columns))
 
@@ -260,15 +260,15 @@ def runs_of(*rows, columns=("samples", "p", "upload (MB)", "accuracy")):
 def test_accuracy_over_bytes():
     """Points are means of runs, labelled p, filled on the front; nothing sent stands left."""
     table = runs_of(
-        ("even", 0.0, 2.0, 0.9),
-        ("even", 0.0, 4.0, 1.0),
-        ("even", 0.5, 1.0, 0.96),
+        ("even", 0.0, 2e6, 0.9),
+        ("even", 0.0, 4e6, 1.0),
+        ("even", 0.5, 1e6, 0.96),
         ("even", 1.0, 0.0, 0.8),
-        ("sorted", 0.5, 1.0, 0.7),
-        ("sorted", 0.0, 3.0, 0.8),
+        ("sorted", 0.5, 1e6, 0.7),
+        ("sorted", 0.0, 3e6, 0.8),
     )
     _, given = plt.subplots()
-    ax = oe.plots.accuracy_over_bytes(table, given, raw={"raw": 8.0})
+    ax = oe.plots.accuracy_over_bytes(table, given, raw={"raw": 8e6})
     assert ax is given
     dots = [line for line in ax.lines if line.get_marker() == "o"]
     at = [(line.get_xdata()[0], pytest.approx(line.get_ydata()[0])) for line in dots]
@@ -279,7 +279,9 @@ def test_accuracy_over_bytes():
     bars = ax.containers[0].lines[2][0].get_segments()
     assert [segment[:, 1].tolist() for segment in bars][-1] == pytest.approx([0.9, 1.0])
     words = written(ax)
-    assert {"p = 1", "0.5", "even", "sorted", "raw"} <= set(words)
+    assert {"p = 1", "0.5", "even", "sorted", "raw "} <= set(words)
+    other = oe.plots.accuracy_over_bytes(table.rename(columns={"shares": "split"}), curves="split")
+    assert len(other.containers) == 2
     assert ax.get_xscale() == "log" and "MB" in ax.get_xlabel()
 
 
@@ -287,7 +289,7 @@ def test_accuracy_over_bytes_when_nothing_is_sent():
     """All shares 1, or none: the axis needs a place for 0, or none."""
     ax = oe.plots.accuracy_over_bytes(runs_of(("even", 1.0, 0.0, 0.8)))
     assert "0" in written(ax)
-    ax = oe.plots.accuracy_over_bytes(runs_of(("even", 0.0, 2.0, 0.8)))
+    ax = oe.plots.accuracy_over_bytes(runs_of(("even", 0.0, 2e6, 0.8)))
     assert not [t for t in ax.texts if t.get_text() == "0" and t.get_va() == "top"]
 
 
@@ -326,17 +328,15 @@ def test_learning_curves_of_runs():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (
-            lambda table: table.drop(columns="p"),
-            r"lacks columns \['p'\]; it needs",
-        ),
-        (lambda table: table.assign(p=np.nan), "no row to draw"),
-        (lambda table: table.assign(**{"upload (MB)": -1.0}), "must be at least 0, got -1"),
+        (lambda table: table.drop(columns="up"), r"lacks columns \['up'\]; it needs"),
+        (lambda table: table.assign(dormancy="mean"), "dormancy must hold shares, got 'mean'"),
+        (lambda table: table.assign(dormancy=np.nan), "no row to draw"),
+        (lambda table: table.assign(up=-1.0), "up must be at least 0 byte, got -1"),
     ],
 )
 def test_tables_refused(change, message):
     """What cannot be drawn is told."""
-    table = runs_of(("even", 0.0, 2.0, 0.9))
+    table = runs_of(("even", 0.0, 2e6, 0.9))
     with pytest.raises(ValueError, match=message):
         oe.plots.accuracy_over_bytes(change(table))
     with pytest.raises(ValueError, match=r"lacks columns \['method'"):

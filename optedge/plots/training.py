@@ -18,9 +18,13 @@ ZERO = 5.0  # how many times left of the least upload nothing sent stands: a log
 
 
 def accuracy_over_bytes(
-    table: pd.DataFrame, ax: Axes | None = None, *, raw: Mapping[str, float] | None = None
+    table: pd.DataFrame,
+    ax: Axes | None = None,
+    *,
+    curves: str = "shares",
+    raw: Mapping[str, float] | None = None,
 ) -> Axes:
-    """Draw accuracy against what was uploaded: a curve a way to spread samples, points labelled p.
+    """Draw accuracy against what was uploaded: points labelled with their dormant share p.
 
     A point is the mean of its runs, with their range. It is filled if no other point of its curve
     is as accurate, in the mean, and sends less (the Pareto front). The axis is logarithmic;
@@ -29,47 +33,41 @@ def accuracy_over_bytes(
     Parameters
     ----------
     table
-        A row a run; columns ``samples`` (a curve each), ``p`` (the dormant share), ``upload (MB)``
-        and ``accuracy``.
+        A row a run; columns ``dormancy``, the share; ``up``, byte in training; ``mixed``, the
+        accuracy of exit head and cloud as they shared the tasks; and that of ``curves``.
     ax
         Where to draw; a new figure by default.
+    curves
+        The column that makes the curves, a curve a value.
     raw
-        MB to compare with, by their label, drawn as upright lines.
+        Byte to compare with, by their label, drawn as upright lines.
 
     Raises
     ------
     ValueError
-        If a column is missing, there is no row, or an upload is negative.
+        If a column is missing, there is no row, a dormancy is a rule and no share, or an upload is
+        negative.
     """
-    table = _checked(table, ("samples", "p", "upload (MB)", "accuracy"))
-    sent = table["upload (MB)"].to_numpy(dtype=float)
+    table = _checked(table, (curves, "dormancy", "up", "mixed"))
+    if not np.issubdtype(table["dormancy"].to_numpy().dtype, np.number):
+        raise ValueError(f"dormancy must hold shares, got {table['dormancy'].iloc[0]!r}.")
+    sent = table["up"].to_numpy(dtype=float) / 1e6
     if not (sent >= 0).all():
-        raise ValueError(f"upload (MB) must be at least 0, got {float(sent.min()):g}.")
+        raise ValueError(f"up must be at least 0 byte, got {float(table['up'].min()):g}.")
     least = float(sent[sent > 0].min()) if sent.any() else 1.0
     ax = axes_or_new(ax, (7, 4.2))
-    for k, (name, curve) in enumerate(table.groupby("samples", sort=False)):
-        points = curve.groupby("p")[["upload (MB)", "accuracy"]].agg(["mean", "min", "max"])
-        points = points.sort_values(("upload (MB)", "mean"))
-        mean = points["accuracy", "mean"].to_numpy()
-        x = points["upload (MB)", "mean"].to_numpy()
-        on_front = _non_dominated(x, mean)
-        x = np.where(x > 0, x, least / ZERO)
-        below, above = mean - points["accuracy", "min"], points["accuracy", "max"] - mean
-        ax.errorbar(x, mean, [below, above], color=f"C{k}", label=str(name), capsize=2, alpha=0.8)
-        for at, value, p, full in zip(x, mean, points.index, on_front, strict=True):
-            fill = f"C{k}" if full else "white"
-            ax.plot(at, value, "o", color=f"C{k}", markerfacecolor=fill, zorder=3)
-            place = (5, 4) if k % 2 == 0 else (5, -11)
-            text = f"p = {p:g}" if at == x[0] else f"{p:g}"
-            ax.annotate(text, (at, value), place, textcoords="offset points", fontsize=8)
+    for k, (name, curve) in enumerate(table.groupby(curves, sort=False)):
+        points = curve.groupby("dormancy")[["up", "mixed"]].agg(["mean", "min", "max"])
+        _draw_points(ax, k, str(name), points.sort_values(("up", "mean")), least / ZERO)
+    up = ax.get_xaxis_transform()
     for label, value in (raw or {}).items():
-        ax.axvline(value, color="0.5", linestyle=":")
-        up = ax.get_xaxis_transform()
-        ax.text(value, 0.03, label, transform=up, rotation=90, ha="right", va="bottom", fontsize=8)
+        ax.axvline(value / 1e6, color="0.5", linestyle=":")
+        text = f"{label} "
+        ax.text(value / 1e6, 0.03, text, transform=up, rotation=90, ha="right", fontsize=8)
     ax.set_xscale("log")
     if not sent.all():
         ax.axvline(least / ZERO, color="0.9", zorder=0)
-        ax.text(least / ZERO, -0.03, "0", transform=ax.get_xaxis_transform(), ha="center", va="top")
+        ax.text(least / ZERO, -0.03, "0", transform=up, ha="center", va="top")
     ax.margins(x=0.12)
     ax.set_xlabel("uploaded in training (MB)")
     ax.set_ylabel("accuracy on samples not seen")
@@ -124,6 +122,21 @@ def learning_curves(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax.grid(alpha=0.3, which="both")
     ax.legend(frameon=False, title=f"mean and range of {seeds} seeds" if seeds > 1 else None)
     return ax
+
+
+def _draw_points(ax: Axes, k: int, name: str, points: pd.DataFrame, zero: float) -> None:
+    """Draw the means and ranges of one curve; what sends nothing stands at ``zero``."""
+    mean, sent = points["mixed", "mean"].to_numpy(), points["up", "mean"].to_numpy() / 1e6
+    x = np.where(sent > 0, sent, zero)
+    bars = [mean - points["mixed", "min"], points["mixed", "max"] - mean]
+    ax.errorbar(x, mean, bars, color=f"C{k}", label=name, capsize=2, alpha=0.8)
+    full = _non_dominated(sent, mean)
+    for i, p in enumerate(points.index):
+        fill = f"C{k}" if full[i] else "white"
+        ax.plot(x[i], mean[i], "o", color=f"C{k}", markerfacecolor=fill, zorder=3)
+        place = (5, 4) if k % 2 == 0 else (5, -11)
+        text = f"{p:g}" if i else f"p = {p:g}"
+        ax.annotate(text, (x[i], mean[i]), place, textcoords="offset points", fontsize=8)
 
 
 def _non_dominated(costs: np.ndarray, values: np.ndarray) -> list[bool]:
