@@ -1,4 +1,4 @@
-"""A small neural network in NumPy: fully connected layers, their gradients by hand, Adam.
+"""A small neural network in NumPy: fully connected layers, gradients by hand, Adam, momentum.
 
 For networks of some thousand parameters a framework spends its time on overhead. Here all
 parameters lie in one vector, so that an optimiser is a few operations on one array, a copy of a
@@ -20,7 +20,7 @@ Values = npt.NDArray[np.floating[Any]]
 
 
 class Network:
-    """Fully connected layers with ReLU between them and a linear last one.
+    """Fully connected layers with ReLU between them and, unless asked for, none after the last.
 
     Parameters
     ----------
@@ -30,6 +30,8 @@ class Network:
         Draws weights and biases evenly from plus or minus one over the root of a layer's inputs.
     dtype
         ``float32`` by default; ``float64`` to check gradients.
+    last_relu
+        Whether the last layer has a ReLU too, as that of the first part of a longer network.
 
     Attributes
     ----------
@@ -47,6 +49,8 @@ class Network:
         sizes: Sequence[int],
         rng: np.random.Generator,
         dtype: npt.DTypeLike = np.float32,
+        *,
+        last_relu: bool = False,
     ) -> None:
         if len(sizes) < 2 or min(sizes) < 1:
             raise ValueError(f"sizes must hold two or more positive numbers, got {list(sizes)}.")
@@ -55,6 +59,7 @@ class Network:
         n = sum(a * b + b for a, b in shapes)
         self.parameters: Values = np.zeros(n, dtype=dtype)
         self.gradient: Values = np.zeros(n, dtype=dtype)
+        self._rectified = len(shapes) if last_relu else len(shapes) - 1  # layers with a ReLU
         self._layers = _views(self.parameters, shapes)
         self._slopes = _views(self.gradient, shapes)
         for weights, biases in self._layers:
@@ -79,7 +84,7 @@ class Network:
         for weights, biases in self._layers:
             y = outputs[-1] @ weights
             y += biases
-            if len(outputs) < len(self._layers):
+            if len(outputs) <= self._rectified:
                 np.maximum(y, 0, out=y)
             outputs.append(y)
         return outputs
@@ -94,6 +99,16 @@ class Network:
         slope
             Derivative of the loss by the network's output, ``(rows, sizes[-1])``.
         """
+        self._back(outputs, slope)
+
+    def backward_to_input(self, outputs: Sequence[Values], slope: Values) -> Values:
+        """Do as :meth:`backward`, and return the loss's derivative by the network's input."""
+        return self._back(outputs, slope) @ self._layers[0].weights.T
+
+    def _back(self, outputs: Sequence[Values], slope: Values) -> Values:
+        """Fill ``gradient``; return the derivative by what the first layer sums up."""
+        if self._rectified == len(self._layers):
+            slope = slope * (outputs[-1] > 0)
         ones = np.ones(len(slope), dtype=slope.dtype)
         for k in range(len(self._layers) - 1, -1, -1):
             weights, biases = self._slopes[k]
@@ -102,6 +117,7 @@ class Network:
             if k > 0:
                 slope = slope @ self._layers[k][0].T
                 slope *= outputs[k] > 0
+        return slope
 
 
 class _Layer(NamedTuple):
@@ -167,6 +183,45 @@ class Adam:
             kind(1e-8 / second),
             self._nothing,
         )
+
+
+class Momentum:
+    """Stochastic gradient descent with momentum and weight decay, in place.
+
+    Parameters
+    ----------
+    size
+        Number of parameters.
+    momentum
+        Share of the last step's velocity that is kept.
+    decay
+        Weight decay: this times the parameters is added to the gradient.
+    dtype
+        Of the parameters.
+
+    Notes
+    -----
+    The velocity is ``v = momentum * v + gradient + decay * parameters`` and a step goes
+    ``-rate * v``: as in the training of residual networks, a new rate acts at once.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        momentum: float = 0.9,
+        decay: float = 0.0,
+        dtype: npt.DTypeLike = np.float32,
+    ) -> None:
+        self.velocity: Values = np.zeros(size, dtype=dtype)
+        self._momentum, self._decay = momentum, decay
+
+    def step(self, parameters: Values, gradient: Values, rate: float) -> None:
+        """Move ``parameters`` against ``gradient`` with the learning rate ``rate``."""
+        self.velocity *= self._momentum
+        self.velocity += gradient
+        if self._decay:
+            self.velocity += self._decay * parameters
+        parameters -= rate * self.velocity
 
 
 @kernel

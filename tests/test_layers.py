@@ -204,7 +204,18 @@ def test_every_public_name_is_there():
         _ = optedge.nothing_here
 
 
-HEAVY = ("pandas", "matplotlib", "pyomo", "cvxpy", "numba", "scipy", "highspy", "rich", "typer")
+HEAVY = (
+    "pandas",
+    "matplotlib",
+    "pyomo",
+    "cvxpy",
+    "numba",
+    "scipy",
+    "highspy",
+    "rich",
+    "typer",
+    "sklearn",
+)
 
 
 def loaded_after(code):

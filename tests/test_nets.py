@@ -1,9 +1,9 @@
-"""The small network: gradients against differences, Adam against its algorithm as printed."""
+"""The small network: gradients against differences, descents against their algorithms."""
 
 import numpy as np
 import pytest
 
-from optedge.nets import Adam, Network
+from optedge.nets import Adam, Momentum, Network
 
 
 @pytest.mark.parametrize("sizes", [(3, 2), (1, 1), (4, 5, 3), (6, 8, 1, 2), (2, 7, 5, 4, 3)])
@@ -29,6 +29,35 @@ def test_gradient_against_differences(sizes):
         differences.append((ends[0] - ends[1]) / 2e-6)
     assert net.gradient == pytest.approx(differences, rel=1e-6, abs=1e-7)
     assert np.count_nonzero(net.gradient) > 0
+
+
+@pytest.mark.parametrize("last_relu", [False, True])
+@pytest.mark.parametrize("sizes", [(3, 2), (4, 5, 3)])
+def test_gradient_by_the_input(sizes, last_relu):
+    """The derivative by every input, and by the parameters behind a ReLU of the last layer."""
+    rng = np.random.default_rng(5)
+    net = Network(sizes, rng, np.float64, last_relu=last_relu)
+    x, goal = rng.normal(size=(6, sizes[0])), rng.normal(size=(6, sizes[-1]))
+
+    def differences(vector):
+        found = []
+        for k in range(vector.size):
+            kept, ends = vector[k], []
+            for step in (1e-6, -1e-6):
+                vector[k] = kept + step
+                ends.append(float(((net.forward(x)[-1] - goal) ** 2).sum()))
+            vector[k] = kept
+            found.append((ends[0] - ends[1]) / 2e-6)
+        return found
+
+    outputs = net.forward(x)
+    assert (outputs[-1].min() < 0) == (not last_relu)
+    slope = 2 * (outputs[-1] - goal)
+    given = slope.copy()
+    by_input = net.backward_to_input(outputs, slope)
+    assert np.array_equal(slope, given)  # the caller's slope is left as it was
+    assert by_input.ravel() == pytest.approx(differences(x.reshape(-1)), rel=1e-6, abs=1e-7)
+    assert net.gradient == pytest.approx(differences(net.parameters), rel=1e-6, abs=1e-7)
 
 
 def test_layers_by_hand():
@@ -83,3 +112,17 @@ def test_adam_against_its_algorithm(dtype, close):
     assert adam.steps == 59
     assert moved.dtype == dtype
     assert moved == pytest.approx(x, rel=close, abs=close)
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.05])
+def test_momentum_against_its_algorithm(decay):
+    """Velocity with decay, a new rate acting at once."""
+    rng, descent = np.random.default_rng(4), Momentum(3, 0.8, decay, np.float64)
+    x, v = np.array([1.0, -2.0, 0.5]), np.zeros(3)
+    moved = x.copy()
+    for t in range(30):
+        g, rate = rng.normal(size=3), 0.1 if t < 15 else 0.01
+        v = 0.8 * v + g + decay * x
+        x = x - rate * v
+        descent.step(moved, g, rate)
+    assert moved == pytest.approx(x, abs=1e-14)

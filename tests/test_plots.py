@@ -12,10 +12,12 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from uploads import worked_example
 
 import optedge as oe
+from optedge import learning
 from optedge.formulations.base import Lane
 from optedge.formulations.upload import UploadPlan
 from optedge.statistics import anytime_gaps, performance_profile
@@ -316,3 +318,94 @@ def test_performance_profile_is_an_empirical_distribution(study):
         reached = shares[factors <= factor * (1 + 1e-12)].max()
         assert reached == pytest.approx(reference.evaluate(factor * (1 + 1e-12)))
     assert performance_profile(study)["nothing"][0].size == 0
+
+
+def runs_of(*rows, columns=("shares", "dormancy", "up", "mixed")):
+    """Return a table of runs."""
+    return pd.DataFrame(rows, columns=list(columns))
+
+
+def test_accuracy_over_bytes():
+    """Points are means of runs, labelled p, filled on the front; nothing sent stands left."""
+    table = runs_of(
+        ("even", 0.0, 2e6, 0.9),
+        ("even", 0.0, 4e6, 1.0),
+        ("even", 0.5, 1e6, 0.96),
+        ("even", 1.0, 0.0, 0.8),
+        ("sorted", 0.5, 1e6, 0.7),
+        ("sorted", 0.0, 3e6, 0.8),
+    )
+    _, given = plt.subplots()
+    ax = oe.plots.accuracy_over_bytes(table, given, raw={"raw": 8e6})
+    assert ax is given
+    dots = [line for line in ax.lines if line.get_marker() == "o"]
+    at = [(line.get_xdata()[0], pytest.approx(line.get_ydata()[0])) for line in dots]
+    assert at[1:] == [(1, 0.96), (3, 0.95), (1, 0.7), (3, 0.8)]
+    assert at[0] == (pytest.approx(0.2), 0.8)  # nothing sent, a fifth of the least upload
+    full = [line.get_markerfacecolor() != "white" for line in dots]
+    assert full == [True, True, False, True, True]
+    bars = ax.containers[0].lines[2][0].get_segments()
+    assert [segment[:, 1].tolist() for segment in bars][-1] == pytest.approx([0.9, 1.0])
+    words = written(ax)
+    assert {"p = 1", "0.5", "even", "sorted", "raw "} <= set(words)
+    other = oe.plots.accuracy_over_bytes(table.rename(columns={"shares": "split"}), curves="split")
+    assert len(other.containers) == 2
+    assert ax.get_xscale() == "log" and "MB" in ax.get_xlabel()
+
+
+def test_accuracy_over_bytes_when_nothing_is_sent():
+    """All shares 1, or none: the axis needs a place for 0, or none."""
+    ax = oe.plots.accuracy_over_bytes(runs_of(("even", 1.0, 0.0, 0.8)))
+    assert "0" in written(ax)
+    ax = oe.plots.accuracy_over_bytes(runs_of(("even", 0.0, 2e6, 0.8)))
+    assert not [t for t in ax.texts if t.get_text() == "0" and t.get_va() == "top"]
+
+
+def test_learning_curves():
+    """Means over seeds with their range; a method with one step is a point."""
+    rows = [("a", 0, 10, 0.4), ("a", 1, 10, 0.2), ("a", 0, 20, 0.1), ("a", 1, 20, 0.0)]
+    rows += [("b", 0, 20, 0.3), ("b", 1, 20, 0.5), ("b", 1, 10, np.nan)]
+    table = runs_of(*rows, columns=("method", "seed", "step", "error"))
+    ax = oe.plots.learning_curves(table)
+    assert ax.lines[0].get_xdata().tolist() == [10, 20]
+    assert ax.lines[0].get_ydata() == pytest.approx([0.3, 0.05])
+    band = ax.collections[0].get_paths()[0].vertices
+    assert {tuple(point) for point in band} == {(10, 0.2), (10, 0.4), (20, 0.0), (20, 0.1)}
+    ((point, _, bars),) = [box.lines for box in ax.containers]
+    assert point.get_xydata().tolist() == [[20, 0.4]]
+    assert bars[0].get_segments()[0][:, 1] == pytest.approx([0.3, 0.5])
+    assert ax.get_yscale() == "log" and 0 < ax.get_ylim()[0] < 0.2
+    legend = ax.get_legend()
+    assert [t.get_text() for t in legend.get_texts()] == ["a", "b"]
+    assert legend.get_title().get_text() == "mean and range of 2 seeds"
+    ax = oe.plots.learning_curves(table.assign(error=0.0), plt.subplots()[1])
+    assert ax.get_yscale() == "linear"
+
+
+def test_learning_curves_of_runs():
+    """The history of a run that was traced is a table of this form."""
+    runs = [learning.train("prototypes", seed=k, steps=20, trace=True) for k in (0, 1)]
+    frames = [
+        run.frame().assign(method="iid", seed=run.seed, error=lambda row: 1 - row["cloud_accuracy"])
+        for run in runs
+    ]
+    ax = oe.plots.learning_curves(pd.concat(frames))
+    assert ax.lines[0].get_xdata().tolist() == [10, 20]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda table: table.drop(columns="up"), r"lacks columns \['up'\]; it needs"),
+        (lambda table: table.assign(dormancy="mean"), "dormancy must hold shares, got 'mean'"),
+        (lambda table: table.assign(dormancy=np.nan), "no row to draw"),
+        (lambda table: table.assign(up=-1.0), "up must be at least 0 byte, got -1"),
+    ],
+)
+def test_tables_refused(change, message):
+    """What cannot be drawn is told."""
+    table = runs_of(("even", 0.0, 2e6, 0.9))
+    with pytest.raises(ValueError, match=message):
+        oe.plots.accuracy_over_bytes(change(table))
+    with pytest.raises(ValueError, match=r"lacks columns \['method'"):
+        oe.plots.learning_curves(table)

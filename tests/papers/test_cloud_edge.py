@@ -262,6 +262,72 @@ def test_figure_7_is_drawn(claims):
     plt.close("all")
 
 
+# ---------------------------------------------------------------- figure 8
+
+
+def test_maps_and_images():
+    """Byte of the maps at 7, 13 and 20, and the dormant shares that make up for them."""
+    splits = (7, 13, 20)
+    assert [cloud_edge.map_bytes(j) for j in splits] == [802_816, 401_408, 200_704]
+    assert [cloud_edge.map_bytes(j, 1) for j in splits] == [200_704, 100_352, 50_176]
+    assert cloud_edge.map_bytes(0) == cloud_edge.map_bytes(0, 1) == 150_528
+    assert [cloud_edge.dormant_share(j) for j in splits] == [0.8125, 0.625, 0.25]
+    assert [cloud_edge.dormant_share(j, 1) for j in splits] == [0.25, 0, 0]
+    assert cloud_edge.map_bytes(20, skip=True) == 2 * 200_704
+    assert cloud_edge.map_bytes(8, 1, skip=True) == 2 * 100_352
+    assert cloud_edge.map_bytes(13, skip=True) == 401_408
+    assert cloud_edge.dormant_share(13, raw=3072) == 1 - 3072 / 401_408  # CIFAR-10 as it is
+    assert not any(cloud_edge.dormant_share(j, 1) for j in range(8, 35))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((35,), r"split must be one of 0\.\.34, got 35"),
+        ((7, 0), "bytes_per_element must be positive"),
+        ((7, 4, -1.0), "raw must be at least 0 byte"),
+    ],
+)
+def test_uploads_refused(arguments, message):
+    """A split that does not exist, numbers without byte, images of less than none."""
+    with pytest.raises(ValueError, match=message):
+        cloud_edge.dormant_share(*arguments)
+
+
+def test_verdicts_of_figure_8(claims):
+    """At float32 all three splits send more than raw images; half dormant, 20 sends less."""
+    found = claims[claims["where"] == "figure 8"].set_index("claim")["verdict"]
+    found.index = found.index.str.extract(r"\(split (.*)\)", expand=False)
+    assert {j: found[f"{j}, float32"] for j in (7, 13, 20)} == dict.fromkeys((7, 13, 20), "differs")
+    half = [found[f"{j}, float32, half dormant"] for j in (7, 13, 20)]
+    assert half == ["differs", "differs", "reproduces"]
+    assert [found[f"{j}, 8 bit"] for j in (7, 13, 20)] == ["differs", "reproduces", "reproduces"]
+    (ax,) = claims.attrs["figures"]["figure 8"]().axes
+    heights = [bar.get_height() for bar in ax.patches]
+    assert heights[:3] == pytest.approx([802.816, 401.408, 200.704])
+    assert "kB" in ax.get_ylabel()
+    plt.close("all")
+
+
+def test_figure_9(claims):
+    """Both claims are told with small runs: errors fall, half of the maps are sent where told."""
+    found = claims[claims["where"] == "figure 9"]
+    assert (found["verdict"] == "cannot be checked").all()
+    table = claims.attrs["tables"]["figure 9"]
+    ends = table[table["step"] == 600].groupby("method")[["error", "upload (kB)"]].mean()
+    assert (ends["error"] < 0.1).all()
+    sent = ends["upload (kB)"]
+    assert sent["central"] == 8 * sent["collaborative"]
+    assert sent["early exit"] == pytest.approx(sent["collaborative"] / 2)
+    assert sent["with dormancy"] == pytest.approx(sent["collaborative"] / 2, rel=0.15)
+    curve = table[table["method"] == "collaborative"].groupby("step")["error"].mean()
+    assert len(curve) == 60 and curve.iloc[-1] < curve.iloc[0] / 3
+    (ax,) = claims.attrs["figures"]["figure 9"]().axes
+    legend = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert sorted(legend) == ["central", "collaborative", "early exit", "with dormancy"]
+    plt.close("all")
+
+
 # ---------------------------------------------------------------- claims
 
 
@@ -298,5 +364,5 @@ def test_parts(claims):
     """All parts by default; unknown ones are refused with the choices."""
     assert list(claims.attrs["tables"]) == list(cloud_edge.PARTS)
     assert cloud_edge.reproduce([]).empty
-    with pytest.raises(ValueError, match="there is no part 'figure 8'; the parts are table 1"):
-        cloud_edge.reproduce(["figure 8"])
+    with pytest.raises(ValueError, match="there is no part 'figure 10'; the parts are table 1"):
+        cloud_edge.reproduce(["figure 10"])

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from optedge.papers.claims import Part, gather
-from optedge.papers.cloud_edge import delays, figures, splits, windows
+from optedge.papers.cloud_edge import delays, figures, splits, training, uploads, windows
 from optedge.papers.cloud_edge.delays import TABLE_2, fit_delays, fit_energies, table_2
 from optedge.papers.cloud_edge.figures import falling_below, figure_5, figure_6
 from optedge.papers.cloud_edge.instances import (
@@ -31,6 +31,8 @@ from optedge.papers.cloud_edge.instances import (
 )
 from optedge.papers.cloud_edge.network import resnet34
 from optedge.papers.cloud_edge.splits import SPLITS, memory_range, pool_range, random_split, table_1
+from optedge.papers.cloud_edge.training import figure_9
+from optedge.papers.cloud_edge.uploads import dormant_share, figure_8, map_bytes
 from optedge.papers.cloud_edge.windows import (
     below_fcfs,
     convergence,
@@ -54,14 +56,18 @@ __all__ = [
     "best_position",
     "convergence",
     "costs",
+    "dormant_share",
     "environment",
     "falling_below",
     "figure_5",
     "figure_6",
     "figure_7",
+    "figure_8",
+    "figure_9",
     "fit_delays",
     "fit_energies",
     "instance",
+    "map_bytes",
     "memory_range",
     "pool_range",
     "random_split",
@@ -81,20 +87,23 @@ PARTS: dict[str, Callable[..., Part]] = {
     "figure 5": figures.judge_figure_5,
     "figure 6": figures.judge_figure_6,
     "figure 7": windows.judge_figure_7,
+    "figure 8": uploads.judge_figure_8,
+    "figure 9": training.judge_figure_9,
 }
 
 
 def reproduce(
     parts: Iterable[str] | None = None, *, seeds: int = 5, time_limit: float | None = None
 ) -> pd.DataFrame:
-    """Check the claims of the paper about splits and about scheduling in windows.
+    """Check the claims of the paper about splits, scheduling in windows, uploads and learning.
 
     Parameters
     ----------
     parts
         Some of :data:`PARTS`; all by default.
     seeds
-        Of the ants and other searches of figure 7; all else is exact and takes milliseconds.
+        Of the ants and other searches of figure 7, and of the training of figure 9; all else is
+        exact and takes milliseconds.
     time_limit
         Seconds for a window of figure 7.
 
@@ -108,5 +117,8 @@ def reproduce(
     ValueError
         If a part is unknown.
     """
-    seeded = functools.partial(windows.judge_figure_7, seeds, time_limit)
-    return gather(parts, {**PARTS, "figure 7": seeded})
+    seeded = {
+        "figure 7": functools.partial(windows.judge_figure_7, seeds, time_limit),
+        "figure 9": functools.partial(training.judge_figure_9, seeds),
+    }
+    return gather(parts, {**PARTS, **seeded})

@@ -1,0 +1,219 @@
+"""Collaborative learning over cloud and edge: accuracy beside what is sent, and seconds of a run.
+
+Handwritten digits (1347 to learn from, 450 for testing, a permutation a seed) on five nodes; a
+network 64-8-64-10 with the first layer on the nodes, an exit head 8-10 at the master, 600 steps of
+8 to 32 tasks a node, averaging every 10. Five tables:
+
+* dormant shares 0, 0.3, 0.6 and 1, samples spread evenly over the nodes or sorted by label, beside
+  the figures of an earlier PyTorch version (two seeds, other permutations);
+* what one trains without collaboration or sends less for: central training, maps of 8 bit, early
+  exit by entropy (BranchyNet);
+* every split of the network;
+* dormancy by a rule: mean, fixed and quantile thresholds over a random and two traced links;
+* accuracy over the ratio at which an autoencoder compresses the samples, with the fitted curve.
+
+The committed table: ``python benchmarks/collaborative.py --out
+benchmarks/results/collaborative.md``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pandas as pd
+import reporting
+from reporting import Report
+
+import optedge as oe
+from optedge import learning
+from optedge.learning import Accuracy, Dormancy, Training
+
+SHARES = {"iid": "even", "sorted": "sorted"}
+#: Accuracies of cloud, exit and both of an earlier PyTorch version, two seeds; MB up in training.
+EARLIER = {
+    ("iid", 0.0): (0.964, 0.966, 0.964, 1.905),
+    ("iid", 0.3): (0.963, 0.950, 0.963, 1.345),
+    ("iid", 0.6): (0.950, 0.949, 0.954, 0.764),
+    ("iid", 1.0): (0.126, 0.933, 0.933, 0.0),
+    ("sorted", 0.0): (0.946, 0.947, 0.946, 1.907),
+    ("sorted", 0.3): (0.854, 0.909, 0.879, 1.350),
+    ("sorted", 0.6): (0.801, 0.902, 0.866, 0.768),
+    ("sorted", 1.0): (0.129, 0.927, 0.927, 0.0),
+}
+Run = tuple[Training, Accuracy, float]
+
+
+def main() -> None:
+    """Measure and print."""
+    options = _arguments()
+    core = reporting.one_core()
+    report = Report(
+        "Collaborative learning: accuracy beside what is sent",
+        {
+            "cores used": core,
+            "instances": f"learning.digits(seed), 5 nodes, {options.steps} steps",
+            "seeds": f"0..{options.seeds - 1}, of data, batches and first parameters",
+        },
+        out=options.out,
+        libraries=("scikit-learn",),
+    )
+    report.table("Dormant shares, even and sorted samples", _experiment(options))
+    report.table("Baselines and cheaper maps, even samples", _baselines(options))
+    report.table("Every split of 64-8-64-10, dormant share 0.3", _splits(options))
+    report.table("Dormancy by a rule", _rules(options))
+    _report_curve(report, options)
+    report.note(
+        "Accuracies are means over seeds with their standard deviation; cloud and exit if each "
+        "answered all, mixed as they did. Up is maps alone: the labels are a byte each, and as "
+        "much comes down as goes up, nothing for raw samples. CPU seconds are of one whole run, "
+        "reading the data outside."
+    )
+    report.close()
+
+
+def _arguments() -> argparse.Namespace:
+    parser = reporting.parser(__doc__)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=600)
+    options = parser.parse_args()
+    if options.smoke:
+        options.seeds, options.steps = 2, 60
+    return options
+
+
+def _runs(options: argparse.Namespace, **given: Any) -> list[Run]:
+    """Return the runs of all seeds, each with its test and its CPU seconds."""
+    found = []
+    for seed in range(options.seeds):
+        data = learning.digits(seed)
+        began = time.process_time()
+        run = learning.train(data, seed=seed, steps=options.steps, **given)
+        found.append((run, run.test(), time.process_time() - began))
+    return found
+
+
+def _spread(values: Sequence[float]) -> str:
+    """Return mean and standard deviation."""
+    deviation = statistics.stdev(values) if len(values) > 1 else math.nan
+    return f"{statistics.mean(values):.3f} ({deviation:.3f})"
+
+
+def _row(runs: list[Run]) -> dict[str, Any]:
+    """Return what all tables tell of some runs."""
+    tests = [test for _, test, _ in runs]
+    return {
+        "cloud": _spread([test.cloud for test in tests]),
+        "exit": _spread([test.exit for test in tests]),
+        "mixed": _spread([test.mixed for test in tests]),
+        "MB up in training": f"{statistics.mean(run.uploaded for run, _, _ in runs) / 1e6:.3f}",
+        "kB up in the test": f"{statistics.mean(test.uploaded for test in tests) / 1e3:.1f}",
+        "CPU s": f"{statistics.median(seconds for _, _, seconds in runs):.2f}",
+    }
+
+
+def _experiment(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    for (shares, p), earlier in EARLIER.items():
+        reporting.progress(f"{shares}, {p}")
+        row = _row(_runs(options, shares=shares, dormancy=p))
+        told = " / ".join(f"{value:.3f}" for value in earlier[:3])
+        yield {
+            "samples": SHARES[shares],
+            "p": f"{p:g}",
+            **row,
+            "earlier: cloud / exit / mixed": told,
+            "earlier: MB up": f"{earlier[3]:.3f}",
+        }
+
+
+def _baselines(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    reporting.progress("baselines")
+    central = {"split": 0, "exit_weight": 0.0, "cloud_weight": 1.0}  # as train_central has it
+    for name, given in (
+        ("central, raw float32", central),
+        ("central, raw 8 bit", {**central, "bytes_per_element": 1}),
+        ("split 1, float32", {}),
+        ("split 1, 16 bit", {"bytes_per_element": 2}),
+        ("split 1, 8 bit", {"bytes_per_element": 1}),
+    ):
+        row = _row(_runs(options, **given))
+        if "split" in given:
+            row["exit"] = "-"
+        yield {"method": name, **row}
+    runs = _runs(options)
+    for threshold in (0.1, 0.5, 1.0):
+        exits = [
+            (
+                run,
+                learning.early_exit(run.model, run.data.x_test, run.data.y_test, threshold),
+                seconds,
+            )
+            for run, _, seconds in runs
+        ]
+        stay = statistics.mean(test.dormant for _, test, _ in exits)
+        yield {"method": f"early exit below {threshold:g} nats: {stay:.2f} stay", **_row(exits)}
+
+
+def _splits(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    for split in range(4):
+        reporting.progress(f"split {split}")
+        runs = _runs(options, split=split, dormancy=0.3)
+        yield {"split": str(split), "byte a map": str(runs[0][0].model.map_bytes), **_row(runs)}
+
+
+def _rules(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    links = {
+        "exponential, 0.2 s": learning.ExponentialLink(0.2),
+        "Markov trace": learning.markov_trace(300, 0, rates=(0.002, 0.01, 0.03)),
+        "AR(1) trace": learning.ar1_trace(300, 0, median=0.01),
+    }
+    rules = {
+        "mean": Dormancy(),
+        "mean, smoothed": Dormancy(smoothing=0.1),
+        "fixed, 0.4 s": Dormancy("fixed", seconds=0.4),
+        "quantile, share 0.3": Dormancy("quantile", share=0.3),
+    }
+    for place, link in links.items():
+        for name, rule in rules.items():
+            reporting.progress(f"{place}, {name}")
+            runs = _runs(options, link=link, dormancy=rule)
+            ends = [run.history[-1] for run, _, _ in runs]
+            share = statistics.mean(end["dormant"] / end["tasks"] for end in ends)
+            waited = statistics.mean(end["upload_seconds"] for end in ends)
+            row = {"link": place, "rule": name, "dormant": f"{share:.2f}"}
+            yield {**row, **_row(runs), "s of uploads": f"{waited:.0f}"}
+
+
+def _report_curve(report: Report, options: argparse.Namespace) -> None:
+    reporting.progress("compression")
+    tables = [
+        learning.measure_ratios(learning.digits(seed), seeds=1, steps=min(400, options.steps))
+        for seed in range(options.seeds)
+    ]
+    table = pd.concat(tables)
+    curve = oe.AccuracyCurve.fit(table["ratio"], table["relative"])
+    report.table(
+        "Accuracy over the compression ratio",
+        (
+            {
+                "numbers": str(size),
+                "ratio": f"{part['ratio'].iloc[0]:.4f}",
+                "variance lost": f"{part['lost'].mean():.3f}",
+                "relative accuracy": _spread(part["relative"].tolist()),
+                "curve": f"{curve.accuracy(part['ratio'].iloc[0]):.3f}",
+            }
+            for size, part in table.groupby("size")
+        ),
+    )
+    report.note(
+        f"A(R) = a ln(R + b) + c with a = {curve.a:.6f}, b = {curve.b:.6f}, c = {curve.c:.6f}; the "
+        "published one of 40000 pictures has 0.004032, -0.012755, 0.963423."
+    )
+
+
+if __name__ == "__main__":
+    main()
