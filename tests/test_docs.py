@@ -26,7 +26,15 @@ README = ROOT / "README.md"
 
 
 @pytest.mark.parametrize(
-    "name", ["optedge", "optedge.bridge", "optedge.exercises", "optedge.online"]
+    "name",
+    [
+        "optedge",
+        "optedge.bridge",
+        "optedge.exercises",
+        "optedge.learning",
+        "optedge.online",
+        "optedge.papers.cloud_edge.framework",
+    ],
 )
 def test_examples_in_docstrings(name):
     """Examples print what they say."""

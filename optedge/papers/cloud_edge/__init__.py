@@ -18,6 +18,7 @@ from optedge.papers.claims import Part, gather
 from optedge.papers.cloud_edge import delays, figures, splits, training, uploads, windows
 from optedge.papers.cloud_edge.delays import TABLE_2, fit_delays, fit_energies, table_2
 from optedge.papers.cloud_edge.figures import falling_below, figure_5, figure_6
+from optedge.papers.cloud_edge.framework import FrameworkRun, run, small_environment
 from optedge.papers.cloud_edge.instances import (
     CLOUD_SPEED,
     MEMORY,
@@ -52,6 +53,7 @@ __all__ = [
     "SPEED",
     "SPLITS",
     "TABLE_2",
+    "FrameworkRun",
     "below_fcfs",
     "best_position",
     "convergence",
@@ -73,7 +75,9 @@ __all__ = [
     "random_split",
     "reproduce",
     "resnet34",
+    "run",
     "setting",
+    "small_environment",
     "table_1",
     "table_2",
     "window_instance",

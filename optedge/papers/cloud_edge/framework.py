@@ -1,0 +1,449 @@
+r"""The framework as a whole (figure 1): a split, tasks in windows, training with dormancy.
+
+1. The split of the very network that is trained is the deepest that the nodes' memory, energy and
+   queue, and the deadline, allow (``tmoa``).
+2. Tasks, each a batch of samples, arrive as a Poisson process, are collected in windows and placed
+   on nodes by ants (``atsa``); a node runs the front of the network on its tasks in order.
+3. What a node has finished when a step of the training begins is sent together, if the node is
+   not dormant, and the cloud goes on. The samples that each node has done since the last
+   averaging are the weights :math:`U_u` of eq. (6).
+
+The paper shows each of these alone; the way they meet in time is ours. As there, time and energy
+count the forward pass, which is about a third of what a step of training costs.
+
+Source: Xu et al. 2020, figure 1.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from optedge.formulations.accuracy import InfeasibleError
+from optedge.formulations.base import FloatArray, IntArray
+from optedge.formulations.makespan import MakespanProblem
+from optedge.formulations.split import Aim, SplitProblem, SplitTable, split_problem, split_table
+from optedge.formulations.split.parts import nodes_and_cloud
+from optedge.learning import Data, Dormancy, ExponentialLink, TraceLink, Training, layer_graph
+from optedge.learning.data import Shares, find_data
+from optedge.learning.links import Link
+from optedge.learning.options import LearningOptions
+from optedge.learning.steps import REPLACED
+from optedge.learning.training import train
+from optedge.online import Outcome, poisson, schedule
+from optedge.platforms import Platform, Server, mbit
+from optedge.solvers.front import solve
+from optedge.solvers.registry import Solver
+from optedge.solvers.result import Result
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Entry = str | Solver | Callable[..., Any]
+Chosen = Entry | tuple[Entry, Mapping[str, Any]]
+
+MOST_STEPS = 100_000  # of a training: more is a slip of the unit
+#: Columns of :attr:`FrameworkRun.history`.
+COLUMNS = (
+    "step",
+    "time_s",
+    "tasks",
+    "samples",
+    "dormant",
+    "delay_s",
+    "energy_j",
+    "up_bytes",
+    "down_bytes",
+    "exit_accuracy",
+    "cloud_accuracy",
+    "accuracy",
+)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class FrameworkRun:
+    """What :func:`run` returns.
+
+    Parameters
+    ----------
+    split
+        Of the network, with its bound and gap; ``split.solution`` holds the position.
+    table
+        What every position costs a task of mean size.
+    online
+        Windows, nodes, starts and ends of the tasks, with a proved bound on the makespan.
+    training
+        Model, traffic, and what each node did in each step.
+    samples
+        Of each task, ``(n_tasks,)``.
+    delays
+        Seconds from the arrival of each task to its answer, ``(n_tasks,)``; NaN if the run over
+        time was interrupted before.
+    energies
+        Joule that the front of each task takes, ``(n_tasks,)``; NaN likewise.
+    history
+        A row an averaging, columns :data:`COLUMNS`. So far: ``tasks``, ``samples``, the share of
+        samples that were ``dormant``, ``energy_j``, byte up (maps and labels) and down. ``delay_s``
+        is the mean over the tasks since the row before (NaN without any). ``accuracy``: the exit
+        head answers the dormant share, the cloud the rest.
+    """
+
+    split: Result
+    table: SplitTable
+    online: Outcome
+    training: Training
+    samples: IntArray
+    delays: FloatArray
+    energies: FloatArray
+    history: npt.NDArray[Any]
+
+    @property
+    def position(self) -> int:
+        """Layers on the nodes."""
+        return self.training.model.split
+
+    @property
+    def delay(self) -> float:
+        """Mean seconds from the arrival of a task to its answer."""
+        return float(np.nanmean(self.delays))
+
+    @property
+    def energy(self) -> float:
+        """Joule that all fronts take."""
+        return float(np.nansum(self.energies))
+
+    @property
+    def accuracy(self) -> float:
+        """On samples not seen, when all tasks are done."""
+        return float(self.history["accuracy"][-1])
+
+    def frame(self) -> pd.DataFrame:
+        """Return the history as a table."""
+        import pandas as pd
+
+        return pd.DataFrame(self.history)
+
+    def __repr__(self) -> str:
+        last = self.history[-1]
+        return (
+            f"FrameworkRun(split {self.position} of {self.training.model.n_layers}, "
+            f"{last['tasks']} tasks of {last['samples']} samples by {self.online.solver}: "
+            f"mean delay {self.delay:.4g} s, {self.energy:.4g} J, {last['up_bytes'] / 1e6:.4g} MB "
+            f"up, {last['down_bytes'] / 1e6:.4g} MB down, accuracy {self.accuracy:.3f})"
+        )
+
+
+def small_environment(
+    nodes: int = 5, *, memory: float = 8e3, bandwidth: float = mbit(1.0)
+) -> Platform:
+    """Return microcontrollers of 0.2 to 0.6 million MAC/s and 50 mW beside a cloud of 1 GMAC/s.
+
+    Parameters
+    ----------
+    nodes
+        How many, at least 1; their speeds are evenly spaced.
+    memory
+        Byte of each node, of which a front may take 0.8.
+    bandwidth
+        Bit/s from each node to the cloud.
+    """
+    if not isinstance(nodes, int) or nodes < 1:
+        raise ValueError(f"nodes must be a positive integer, got {nodes!r}.")
+    speeds = 2 * np.linspace(0.2e6, 0.6e6, nodes)  # a server's speed is in FLOP/s
+    servers = [
+        Server(speed=speed, memory=memory, power=0.05, name=f"node {u}")
+        for u, speed in enumerate(speeds.tolist())
+    ]
+    rates = np.zeros((nodes + 1, nodes + 1))
+    rates[:nodes, nodes] = rates[nodes, :nodes] = bandwidth
+    cloud = Server(speed=2e9, tier=1, name="cloud")
+    return Platform((*servers, cloud), rates, name=f"{nodes} microcontrollers and a cloud")
+
+
+def run(
+    data: Data | str | tuple[Any, Any] = "digits",
+    hidden: Sequence[int] = (8, 64),
+    platform: Platform | None = None,
+    *,
+    tasks: int = 1500,
+    arrival_rate: float = 50.0,
+    samples: tuple[int, int] = (8, 32),
+    split: Entry | int = "tmoa",
+    aim: Aim = "depth",
+    deadline: float = math.inf,
+    solver: Chosen = "atsa",
+    window: int | None = 20,
+    window_seconds: float | None = None,
+    max_evaluations: int | None = 1200,
+    dormancy: Dormancy | float = 0.0,
+    link: Link | Sequence[Link] | None = None,
+    shares: Shares = "iid",
+    step_seconds: float = 0.1,
+    seed: int = 0,
+    **options: Any,
+) -> FrameworkRun:
+    """Split a network, place the tasks that arrive, and train it from what was placed.
+
+    Parameters
+    ----------
+    data, hidden
+        As for :func:`optedge.learning.train`: samples and labels, neurons of the hidden layers.
+    platform
+        Nodes (the lowest tier) and a cloud; :func:`small_environment` if left out.
+    tasks, arrival_rate
+        Tasks in all, and how many arrive a second in the mean (Poisson).
+    samples
+        Least and most samples of a task, all numbers between equally likely; (1, 1) is the paper's
+        reading, where tasks are alike.
+    split
+        Solver of the :class:`~optedge.SplitProblem`, or a position that it is to be.
+    aim, deadline
+        What the split is chosen for, and most seconds of a task of mean size
+        (:func:`optedge.formulations.split.split_problem`).
+    solver
+        Of a window, a :class:`~optedge.MakespanProblem`: a name, a function, or one of them with a
+        dict of its options.
+    window, window_seconds, max_evaluations
+        Tasks and seconds that close a window, evaluations in each
+        (:func:`optedge.online.schedule`).
+    dormancy, shares
+        The rule, or the share of uploads that stay away; which samples a node holds.
+    link
+        What the uploads of the run meet: one link, or one a node. If left out, the bandwidth of the
+        platform, which the split is chosen for in any case.
+    step_seconds
+        Time between two steps of the training.
+    seed
+        Of everything that is drawn; the same seed gives the same numbers.
+    **options
+        Further fields of :class:`~optedge.learning.LearningOptions`, but for those that tell how
+        many tasks there are.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range; as an ``InfeasibleError`` if no split meets the limits.
+    TypeError
+        If there is no such option, or a solver does not take such problems.
+
+    Examples
+    --------
+    >>> import optedge as oe
+    >>> r = oe.papers.cloud_edge.run("prototypes", tasks=100, dormancy=0.3, solver="lpt")
+    >>> r.position, r.split.gap, r.online.makespan >= r.online.bound, len(r.frame())
+    (1, 0.0, True, 2)
+    """
+    _check(tasks, arrival_rate, samples, step_seconds, seed, options)
+    platform = small_environment() if platform is None else platform
+    if not isinstance(platform, Platform):
+        raise TypeError(f"platform must be an oe.platforms.Platform, got {platform!r}.")
+    given = LearningOptions(step_seconds=step_seconds, **options)
+    found = find_data(data)
+    sizes = (found.x_train.shape[1], *hidden, found.n_classes)
+    chosen, table, joule = _choose_split(
+        sizes,
+        platform,
+        split,
+        given,
+        samples,
+        aim=aim,
+        n_tasks=tasks,
+        arrival_rate=arrival_rate,
+        deadline=deadline,
+    )
+    position = int(np.asarray(chosen.solution).item())
+    sizing, arriving, placing, learning = np.random.SeedSequence(seed).generate_state(4).tolist()
+    batches = np.random.default_rng(sizing).integers(*samples, size=tasks, endpoint=True)
+    relative = batches / (sum(samples) / 2)
+    online = schedule(
+        MakespanProblem(np.outer(relative, table.execution[:, position]), name="tasks"),
+        solver,
+        arrivals=poisson(tasks, arrival_rate, arriving),
+        window=window,
+        window_seconds=window_seconds,
+        max_evaluations=max_evaluations,
+        seed=placing,
+        bound=False,
+    )
+    counts, step_of = count_samples(online, batches, step_seconds)
+    training = train(
+        found,
+        hidden,
+        position,
+        nodes=len(table.nodes),
+        shares=shares,
+        dormancy=dormancy,
+        link=_links_of(platform) if link is None else link,
+        counts=counts,
+        seed=learning,
+        trace=True,
+        step_seconds=step_seconds,
+        **options,
+    )
+    delays = _delays(online, training, step_of, relative * table.cloud[position])
+    energies = np.where(online.done, relative * joule[online.nodes, position], np.nan)
+    history = _history(training, online.done, step_of, delays, energies)
+    return FrameworkRun(chosen, table, online, training, batches, delays, energies, history)
+
+
+# ----------------------------------------------------------------------------- the split
+
+
+def _choose_split(
+    sizes: Sequence[int],
+    platform: Platform,
+    split: Entry | int,
+    options: LearningOptions,
+    samples: tuple[int, int],
+    *,
+    aim: Aim,
+    **limits: Any,
+) -> tuple[Result, SplitTable, FloatArray]:
+    """Return the split, what every position costs, and the joule of a task on each node there.
+
+    A node holds the maps of the largest task; time and energy are those of the mean one.
+    """
+    plain, mean = layer_graph(sizes), sum(samples) / 2
+    graph = dataclasses.replace(
+        plain, flops=mean * plain.flops, output_bytes=samples[1] * plain.output_bytes
+    )
+    costs: dict[str, Any] = {
+        "sent_bytes": mean * options.bytes_per_element * np.array(sizes, dtype=np.float64),
+        **limits,
+    }
+    problem = split_problem(graph, platform, aim=aim, **costs)
+    found = solve(problem, _solver_of(split, problem))
+    if found.solution is None:
+        raise InfeasibleError(f"the network cannot be split: {problem.explain()}")
+    table = split_table(graph, platform, **costs)
+    one_each = {"n_tasks": len(table.nodes), "sharing": "equal"}  # whose joule is that of a task
+    return found, table, split_table(graph, platform, **costs | one_each).energy
+
+
+def _solver_of(split: Entry | int, problem: SplitProblem) -> Entry:
+    """Return what solves the split; of a position, a function that returns it."""
+    if isinstance(split, bool) or not isinstance(split, int | np.integer):
+        return cast(Entry, split)
+    if not 0 <= split < problem.n_positions:
+        raise ValueError(
+            f"split must be a solver or one of 0..{problem.n_positions - 1}, got {split!r}."
+        )
+    position = np.array([split], dtype=np.int64)
+    if broken := problem.violations(position):
+        raise InfeasibleError(f"the network cannot be split there: {broken[0]}.")
+
+    def given(problem: Any, run: Any) -> IntArray:
+        return position
+
+    return given
+
+
+def _links_of(platform: Platform) -> list[Link]:
+    """Return links of the platform's bandwidth, one a node."""
+    _, rates, _ = nodes_and_cloud(platform)
+    return [
+        TraceLink([0.0], [rate / 1e6]) if rate < math.inf else ExponentialLink(0.0)
+        for rate in rates.tolist()
+    ]
+
+
+# ------------------------------------------------------------- from the schedule to the training
+
+
+def count_samples(online: Outcome, samples: IntArray, seconds: float) -> tuple[IntArray, IntArray]:
+    """Return the samples of each step and node, and the step of each task.
+
+    Step k begins ``k * seconds`` after time 0, with what was finished since the step before.
+    """
+    done = online.done
+    last = float(online.ends[done].max()) / seconds
+    if last > MOST_STEPS:
+        raise ValueError(
+            f"step_seconds {seconds:g} makes {last:.3g} steps until the last task ends, at most "
+            f"{MOST_STEPS} are trained."
+        )
+    step_of = np.ceil(np.where(done, online.ends, 0.0) / seconds).astype(np.int64)
+    counts = np.zeros((int(step_of.max()) + 1, online.problem.n_servers), dtype=np.int64)
+    np.add.at(counts, (step_of[done], online.nodes[done]), samples[done])
+    return counts, step_of
+
+
+def _delays(
+    online: Outcome, training: Training, step_of: IntArray, in_cloud: FloatArray
+) -> FloatArray:
+    """Return the seconds from each task's arrival to its answer.
+
+    It waits for its window, its node and the next step; then the exit head answers, or the cloud.
+    """
+    at = (step_of, online.nodes)
+    beyond = np.where(training.asleep[at], 0.0, training.delays[at] + in_cloud)
+    until = step_of * training.model.options.step_seconds - online.arrivals
+    return np.where(online.done, until + beyond, np.nan)
+
+
+def _history(
+    training: Training,
+    done: npt.NDArray[np.bool_],
+    step_of: IntArray,
+    delays: FloatArray,
+    energies: FloatArray,
+) -> npt.NDArray[Any]:
+    """Return a row an averaging."""
+    told = training.history
+    row_of = np.searchsorted(told["step"], step_of[done], side="right")
+    tasks = np.bincount(row_of, minlength=len(told))
+    waited = np.bincount(row_of, delays[done], minlength=len(told))
+    spent = np.bincount(row_of, energies[done], minlength=len(told))
+    dormant = told["dormant"] / np.maximum(told["tasks"], 1)
+    by_exit, by_cloud = told["exit_accuracy"], told["cloud_accuracy"]
+    columns = (
+        told["step"],
+        (told["step"] - 1) * training.model.options.step_seconds,
+        np.cumsum(tasks),
+        told["tasks"],
+        dormant,
+        np.divide(waited, tasks, out=np.full(len(told), np.nan), where=tasks > 0),
+        np.cumsum(spent),
+        told["maps"] + told["labels"],
+        told["gradients"],
+        by_exit,
+        by_cloud,
+        dormant * by_exit + (1 - dormant) * by_cloud,
+    )
+    whole = {"step", "tasks", "samples"}
+    kinds = [(name, np.int64 if name in whole else np.float64) for name in COLUMNS]
+    return np.array(list(zip(*columns, strict=True)), dtype=kinds)
+
+
+# -------------------------------------------------------------------------------- checks
+
+
+def _check(
+    tasks: Any,
+    arrival_rate: Any,
+    samples: Any,
+    step_seconds: Any,
+    seed: Any,
+    options: Mapping[str, Any],
+) -> None:
+    """Refuse what nothing below would refuse by its name."""
+    if not isinstance(tasks, int | np.integer) or tasks < 1:
+        raise ValueError(f"tasks must be an integer, at least 1, got {tasks!r}.")
+    pair = isinstance(samples, tuple) and len(samples) == 2
+    if not pair or not all(isinstance(n, int | np.integer) for n in samples):
+        raise ValueError(f"samples must be a least and a most whole number, got {samples!r}.")
+    if not 1 <= samples[0] <= samples[1]:
+        raise ValueError(f"samples must be at least 1, the least first, got {samples!r}.")
+    for name, value in (("arrival_rate", arrival_rate), ("step_seconds", step_seconds)):
+        if not 0 < value < math.inf:
+            raise ValueError(f"{name} must be positive, got {value!r}.")
+    if not isinstance(seed, int | np.integer) or seed < 0:
+        raise ValueError(f"seed must be a non-negative integer, got {seed!r}.")
+    for name in REPLACED:
+        if name in options:
+            raise ValueError(f"the schedule tells how many tasks there are: {name} is no option.")
