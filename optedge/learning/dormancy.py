@@ -114,8 +114,7 @@ class Watch:
         if rule.threshold == "mean" and not first:
             threshold = self._sum / self._count
         elif rule.threshold == "quantile" and not first:
-            assert rule.share is not None
-            threshold = _quantile(self._sorted, 1 - rule.share)
+            threshold = _quantile(self._sorted, 1 - (rule.share or 0.0))
         self._sum, self._count = self._sum + delay, self._count + 1
         if rule.threshold == "quantile":
             bisect.insort(self._sorted, self._smoothed)

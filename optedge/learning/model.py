@@ -189,7 +189,12 @@ class SplitModel:
         """
         rate = self.options.rate if rate is None else rate
         counts = np.array([len(y) for _, y in batches])
-        asleep = np.zeros(len(counts), bool) if dormant is None else np.asarray(dormant)
+        asleep = np.zeros(len(counts), bool) if dormant is None else np.asarray(dormant, bool)
+        if not len(counts) == len(asleep) == len(self.fronts):
+            raise ValueError(
+                f"batches and dormant must be one a node, {len(self.fronts)}, "
+                f"got {len(counts)} and {len(asleep)}."
+            )
         busy = np.flatnonzero(counts).tolist()
         if not busy:
             return Step(0, 0, 0.0, 0.0)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
+
+import numpy as np
 
 #: Byte of a number that is sent: 8 bit in even steps, half precision, as it is.
 SENT = (1, 2, 4)
@@ -58,7 +61,7 @@ class LearningOptions:
     exit_weight: float = 0.3
     cloud_weight: float = 0.7
     batch: tuple[int, int] = (8, 32)
-    poisson: float | tuple[float, ...] | None = None
+    poisson: float | Sequence[float] | None = None
     bytes_per_element: int = 4
     label_bytes: int = 1
     exit_hidden: tuple[int, ...] = ()
@@ -67,7 +70,7 @@ class LearningOptions:
     def __post_init__(self) -> None:
         for field, least in (("steps", 0), ("period", 1), ("label_bytes", 0)):
             value = getattr(self, field)
-            if not isinstance(value, int) or value < least:
+            if not isinstance(value, int | np.integer) or value < least:
                 raise ValueError(f"{field} must be an integer, at least {least}, got {value!r}.")
         for field in ("rate", "factor", "step_seconds"):
             if not 0 < getattr(self, field) < math.inf:
@@ -82,8 +85,8 @@ class LearningOptions:
         least, most = self.batch
         if not 0 <= least <= most:
             raise ValueError(f"batch must be a least and a most number, got {self.batch!r}.")
-        rates = self.poisson if isinstance(self.poisson, tuple) else (self.poisson or 0.0,)
-        if not all(0 <= rate < math.inf for rate in rates):
+        rates = np.asarray(0.0 if self.poisson is None else self.poisson, dtype=np.float64)
+        if rates.ndim > 1 or not rates.size or not ((rates >= 0) & (rates < math.inf)).all():
             raise ValueError(f"poisson must be at least 0, got {self.poisson!r}.")
         if self.bytes_per_element not in SENT:
             raise ValueError(
@@ -97,8 +100,7 @@ class LearningOptions:
         """Tasks of a node in a step, in the mean over nodes."""
         if self.poisson is None:
             return sum(self.batch) / 2
-        rates = self.poisson if isinstance(self.poisson, tuple) else (self.poisson,)
-        return sum(rates) / len(rates)
+        return float(np.mean(self.poisson))
 
     def rate_at(self, step: int) -> float:
         """Return the learning rate of a step, the first one being 0."""

@@ -41,7 +41,7 @@ def batch_sizes(options: LearningOptions, nodes: int, rng: np.random.Generator) 
     if options.poisson is None:
         least, most = options.batch
         return rng.integers(least, most, size=shape, endpoint=True)
-    if isinstance(options.poisson, tuple) and len(options.poisson) != nodes:
+    if np.size(options.poisson) not in (1, nodes):
         raise ValueError(f"poisson must be one, or one a node: {options.poisson}, {nodes} nodes.")
     return rng.poisson(options.poisson, size=shape)
 
@@ -51,7 +51,7 @@ class Gate:
 
     def __init__(
         self,
-        dormancy: Dormancy | float,
+        dormancy: Dormancy | FloatArray,
         links: list[Link] | None,
         nodes: int,
         sleeping: np.random.Generator,

@@ -21,6 +21,8 @@ from optedge.learning.testing import Accuracy, measure
 if TYPE_CHECKING:
     import pandas as pd
 
+FloatArray = npt.NDArray[np.float64]
+
 #: Columns of :attr:`Training.history`; all but the losses, accuracies and the step are sums so far.
 COLUMNS = (
     "step",
@@ -49,7 +51,7 @@ class Training:
     data
         What it was trained on.
     dormancy
-        The rule, or the share of dormant steps.
+        The rule, or the share of dormant steps of each node.
     history
         A row an averaging, columns :data:`COLUMNS`: tasks, byte and seconds so far; mean losses of
         the tasks since the row before (NaN without any); accuracies if asked for, else NaN.
@@ -62,14 +64,16 @@ class Training:
         Which of them were dormant, ``(steps, nodes)``.
     seed, seconds
         Of the run.
+    links
+        Of each node, if there are any.
     """
 
     model: SplitModel
     data: Data
-    dormancy: Dormancy | float
+    dormancy: Dormancy | FloatArray
     history: npt.NDArray[Any]
     counts: IntArray
-    delays: npt.NDArray[np.float64]
+    delays: FloatArray
     asleep: npt.NDArray[np.bool_]
     seed: int
     seconds: float
@@ -101,20 +105,21 @@ class Training:
 
         Notes
         -----
-        A share is drawn anew for every sample. A rule sees the delays of the samples one after the
-        other, over the link of node 0, of uploads as large as those of the training are in the
-        mean; it remembers nothing of the training.
+        Samples go round the nodes. A share is drawn anew for every sample. A rule sees the delays
+        that a node would have from step 0 on, for uploads as large as those of the training are in
+        the mean; it remembers nothing of the training.
         """
         rng = np.random.default_rng(self.seed if seed is None else seed).spawn(6)[5]
-        n = len(self.data.y_test)
+        n, nodes = len(self.data.y_test), len(self.model.fronts)
+        options = self.model.options
         if isinstance(self.dormancy, Dormancy):
-            assert self.links is not None
-            options = self.model.options
-            bits, gap = 8.0 * self.model.map_bytes * options.mean_tasks, options.step_seconds
-            delays = [self.links[0].seconds(bits, k * gap, rng) for k in range(n)]
-            dormant = self.dormancy.decide(delays)
+            gate = Gate(self.dormancy, self.links, nodes, rng, rng)
+            bits = np.full(nodes, 8.0 * self.model.map_bytes * options.mean_tasks)
+            steps = range(-(-n // nodes))
+            rounds = [gate.dormant(bits, k * options.step_seconds) for k in steps]
+            dormant = np.concatenate(rounds)[:n]
         else:
-            dormant = rng.random(n) < self.dormancy
+            dormant = rng.random(n) < np.resize(self.dormancy, n)
         return measure(self.model, self.data.x_test, self.data.y_test, dormant)
 
 
@@ -125,7 +130,7 @@ def train(
     *,
     nodes: int = 5,
     shares: Shares = "iid",
-    dormancy: Dormancy | float = 0.0,
+    dormancy: Dormancy | float | Sequence[float] = 0.0,
     link: Link | Sequence[Link] | None = None,
     counts: npt.ArrayLike | None = None,
     seed: int = 0,
@@ -148,7 +153,7 @@ def train(
         Number of nodes, and which samples they hold (:func:`~optedge.learning.share_out`).
     dormancy
         The rule by which a node's step stays at the edge, which needs a link; or the share of
-        steps that do, at random.
+        steps that do, at random, one for all nodes or one each.
     link
         One for all nodes, or one each: an object with ``seconds(bits, start, rng)``.
     counts
@@ -177,16 +182,14 @@ def train(
     set_to, found = LearningOptions(**options), find_data(data)
     first, dealing, tasks, sleeping, sending = np.random.default_rng(seed).spawn(5)
     links = check_links(link, nodes)
-    if isinstance(dormancy, Dormancy):
-        if links is None:
-            raise ValueError("a rule of dormancy compares delays: give link=, or a share.")
-    else:
-        dormancy = check_share(dormancy, "dormancy")
+    if isinstance(dormancy, Dormancy) and links is None:
+        raise ValueError("a rule of dormancy compares delays: give link=, or a share.")
+    rule = dormancy if isinstance(dormancy, Dormancy) else _shares_of(dormancy, nodes)
     sizes = (found.x_train.shape[1], *hidden, found.n_classes)
     model = SplitModel(sizes, split, nodes, first, set_to, dtype)
     held = share_out(found.y_train, shares, nodes, dealing)
     x = found.x_train.astype(dtype)
-    gate = Gate(dormancy, links, nodes, sleeping, sending)
+    gate = Gate(rule, links, nodes, sleeping, sending)
     history = _History(model, found if trace else None, gate)
     sizes_of = batch_sizes(set_to, nodes, tasks) if given is None else given
     for k in range(set_to.steps):
@@ -199,7 +202,7 @@ def train(
             history.write(k + 1)
     seconds = time.perf_counter() - began
     told = (sizes_of, *gate.told())
-    return Training(model, found, dormancy, history.table(), *told, seed, seconds, links)
+    return Training(model, found, rule, history.table(), *told, seed, seconds, links)
 
 
 def train_central(
@@ -227,6 +230,14 @@ def train_central(
     """
     options = {"exit_weight": 0.0, "cloud_weight": 1.0, **options}
     return train(data, hidden, 0, nodes=nodes, seed=seed, trace=trace, **options)
+
+
+def _shares_of(dormancy: float | Sequence[float], nodes: int) -> FloatArray:
+    """Return the dormant share of every node."""
+    given = list(dormancy) if isinstance(dormancy, Sequence | np.ndarray) else [dormancy] * nodes
+    if len(given) != nodes:
+        raise ValueError(f"dormancy must be one, or one a node: {len(given)} for {nodes} nodes.")
+    return np.array([check_share(share, "dormancy") for share in given])
 
 
 def _draw(

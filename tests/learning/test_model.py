@@ -237,10 +237,14 @@ def test_split_refused(split):
         model(split)
 
 
-def test_labels_refused():
-    """A label that the network has no output for."""
+def test_steps_refused():
+    """A label that the network has no output for, too few batches, no node."""
     with pytest.raises(ValueError, match=r"labels must lie in 0\.\.3; entry 0 is 4"):
         model(1).step([(np.zeros((1, 12)), np.array([4]))])
+    given = batches(np.random.default_rng(0), [2, 2])
+    for wrong, dormant in ((given[:1], None), (given, [True])):
+        with pytest.raises(ValueError, match="batches and dormant must be one a node, 2"):
+            model(1, 2).step(wrong, dormant)
     with pytest.raises(ValueError, match="nodes must be at least 1"):
         model(1, 0)
 
@@ -256,6 +260,7 @@ def test_labels_refused():
         ({"exit_weight": 0, "cloud_weight": 0}, "nothing would be learnt"),
         ({"batch": (9, 8)}, "batch must be a least and a most number"),
         ({"poisson": -1.0}, "poisson must be at least 0"),
+        ({"poisson": [1.0, np.nan]}, "poisson must be at least 0"),
         ({"bytes_per_element": 3}, "bytes_per_element must be 1, 2 or 4"),
         ({"exit_hidden": (0,)}, "exit_hidden must be positive numbers"),
     ],

@@ -136,7 +136,16 @@ def test_rules_over_links(clouds):
     assert run.history["upload_seconds"] == pytest.approx([10.0, 17.5])
     run = train(clouds, dormancy=Dormancy("fixed", seconds=0.3), **given)
     assert run.history["dormant"].tolist() == [320, 480]
-    assert run.test().dormant == 0.5  # as large as in training; the link is slow half of the time
+    assert run.test().dormant == 0.75  # uploads as large as in training
+
+
+def test_a_share_a_node(clouds):
+    """Nodes that are never dormant send all, others nothing; the test goes round the nodes."""
+    run = train(clouds, dormancy=[0.0, 1.0], nodes=2, batch=(10, 10), **QUICK)
+    last = run.history[-1]
+    assert (last["tasks"], last["dormant"]) == (800, 400)
+    assert run.test().dormant == 0.5
+    assert run.test().uploaded == 100 * 32
 
 
 def test_poisson(clouds):
@@ -306,6 +315,8 @@ def test_data_refused(change, message):
         ({"shares": [[0], [600]], "nodes": 2}, r"shares of node 1 must be indices in 0\.\.599"),
         ({"shares": "even"}, "shares must be iid, sorted or indices"),
         ({"dormancy": 1.5}, r"dormancy must lie in \[0, 1\]"),
+        ({"dormancy": [0.5] * 4 + [-0.5]}, r"dormancy must lie in \[0, 1\]"),
+        ({"dormancy": [0.5]}, "dormancy must be one, or one a node: 1 for 5 nodes"),
         ({"dormancy": Dormancy()}, "give link="),
         ({"link": [ExponentialLink(1.0)]}, "link must be one, or one a node: 1 for 5 nodes"),
         ({"link": 3.0}, "link 0 has no method seconds"),

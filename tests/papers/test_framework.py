@@ -12,6 +12,7 @@ from optedge.formulations.accuracy import InfeasibleError
 from optedge.learning import Dormancy, ExponentialLink, TraceLink, prototypes
 from optedge.papers import cloud_edge
 from optedge.papers.cloud_edge import small_environment
+from optedge.papers.cloud_edge.framework_run import count_samples
 
 QUICK = {"tasks": 80, "solver": "lpt", "period": 5}
 SPEEDS = np.linspace(0.2e6, 0.6e6, 5)  # MAC/s
@@ -233,6 +234,6 @@ def test_interrupted_windows(clouds, plain):
         nodes=np.where(last.window < 2, last.nodes, -1),
         ends=np.where(last.window < 2, last.ends, np.nan),
     )
-    counts, steps = cloud_edge.framework.count_samples(some, plain.samples, 0.1)
+    counts, steps = count_samples(some, plain.samples, 0.1)
     assert counts.sum() == plain.samples[:40].sum()
     assert len(counts) == steps.max() + 1

@@ -18,7 +18,8 @@ from optedge.papers.claims import Part, gather
 from optedge.papers.cloud_edge import delays, figures, splits, training, uploads, windows
 from optedge.papers.cloud_edge.delays import TABLE_2, fit_delays, fit_energies, table_2
 from optedge.papers.cloud_edge.figures import falling_below, figure_5, figure_6
-from optedge.papers.cloud_edge.framework import FrameworkRun, run, small_environment
+from optedge.papers.cloud_edge.framework import run, small_environment
+from optedge.papers.cloud_edge.framework_run import FrameworkRun
 from optedge.papers.cloud_edge.instances import (
     CLOUD_SPEED,
     MEMORY,

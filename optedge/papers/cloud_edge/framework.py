@@ -19,123 +19,35 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
-import numpy.typing as npt
 
 from optedge.formulations.accuracy import InfeasibleError
 from optedge.formulations.base import FloatArray, IntArray
 from optedge.formulations.makespan import MakespanProblem
 from optedge.formulations.split import Aim, SplitProblem, SplitTable, split_problem, split_table
 from optedge.formulations.split.parts import nodes_and_cloud
-from optedge.learning import Data, Dormancy, ExponentialLink, TraceLink, Training, layer_graph
+from optedge.learning import Data, Dormancy, ExponentialLink, TraceLink, layer_graph
 from optedge.learning.data import Shares, find_data
 from optedge.learning.links import Link
 from optedge.learning.options import LearningOptions
 from optedge.learning.steps import REPLACED
 from optedge.learning.training import train
-from optedge.online import Outcome, poisson, schedule
+from optedge.online import poisson, schedule
+from optedge.papers.cloud_edge.framework_run import (
+    FrameworkRun,
+    count_samples,
+    delays_of,
+    history_of,
+)
 from optedge.platforms import Platform, Server, mbit
 from optedge.solvers.front import solve
 from optedge.solvers.registry import Solver
 from optedge.solvers.result import Result
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 Entry = str | Solver | Callable[..., Any]
 Chosen = Entry | tuple[Entry, Mapping[str, Any]]
-
-MOST_STEPS = 100_000  # of a training: more is a slip of the unit
-#: Columns of :attr:`FrameworkRun.history`.
-COLUMNS = (
-    "step",
-    "time_s",
-    "tasks",
-    "samples",
-    "dormant",
-    "delay_s",
-    "energy_j",
-    "up_bytes",
-    "down_bytes",
-    "exit_accuracy",
-    "cloud_accuracy",
-    "accuracy",
-)
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class FrameworkRun:
-    """What :func:`run` returns.
-
-    Parameters
-    ----------
-    split
-        Of the network, with its bound and gap; ``split.solution`` holds the position.
-    table
-        What every position costs a task of mean size.
-    online
-        Windows, nodes, starts and ends of the tasks, with a proved bound on the makespan.
-    training
-        Model, traffic, and what each node did in each step.
-    samples
-        Of each task, ``(n_tasks,)``.
-    delays
-        Seconds from the arrival of each task to its answer, ``(n_tasks,)``; NaN if the run over
-        time was interrupted before.
-    energies
-        Joule that the front of each task takes, ``(n_tasks,)``; NaN likewise.
-    history
-        A row an averaging, columns :data:`COLUMNS`. So far: ``tasks``, ``samples``, the share of
-        samples that were ``dormant``, ``energy_j``, byte up (maps and labels) and down. ``delay_s``
-        is the mean over the tasks since the row before (NaN without any). ``accuracy``: the exit
-        head answers the dormant share, the cloud the rest.
-    """
-
-    split: Result
-    table: SplitTable
-    online: Outcome
-    training: Training
-    samples: IntArray
-    delays: FloatArray
-    energies: FloatArray
-    history: npt.NDArray[Any]
-
-    @property
-    def position(self) -> int:
-        """Layers on the nodes."""
-        return self.training.model.split
-
-    @property
-    def delay(self) -> float:
-        """Mean seconds from the arrival of a task to its answer."""
-        return float(np.nanmean(self.delays))
-
-    @property
-    def energy(self) -> float:
-        """Joule that all fronts take."""
-        return float(np.nansum(self.energies))
-
-    @property
-    def accuracy(self) -> float:
-        """On samples not seen, when all tasks are done."""
-        return float(self.history["accuracy"][-1])
-
-    def frame(self) -> pd.DataFrame:
-        """Return the history as a table."""
-        import pandas as pd
-
-        return pd.DataFrame(self.history)
-
-    def __repr__(self) -> str:
-        last = self.history[-1]
-        return (
-            f"FrameworkRun(split {self.position} of {self.training.model.n_layers}, "
-            f"{last['tasks']} tasks of {last['samples']} samples by {self.online.solver}: "
-            f"mean delay {self.delay:.4g} s, {self.energy:.4g} J, {last['up_bytes'] / 1e6:.4g} MB "
-            f"up, {last['down_bytes'] / 1e6:.4g} MB down, accuracy {self.accuracy:.3f})"
-        )
 
 
 def small_environment(
@@ -180,7 +92,7 @@ def run(
     window: int | None = 20,
     window_seconds: float | None = None,
     max_evaluations: int | None = 1200,
-    dormancy: Dormancy | float = 0.0,
+    dormancy: Dormancy | float | Sequence[float] = 0.0,
     link: Link | Sequence[Link] | None = None,
     shares: Shares = "iid",
     step_seconds: float = 0.1,
@@ -212,7 +124,8 @@ def run(
         Tasks and seconds that close a window, evaluations in each
         (:func:`optedge.online.schedule`).
     dormancy, shares
-        The rule, or the share of uploads that stay away; which samples a node holds.
+        The rule, or the share of uploads that stay away, one or one a node; which samples a node
+        holds.
     link
         What the uploads of the run meet: one link, or one a node. If left out, the bandwidth of the
         platform, which the split is chosen for in any case.
@@ -285,9 +198,9 @@ def run(
         step_seconds=step_seconds,
         **options,
     )
-    delays = _delays(online, training, step_of, relative * table.cloud[position])
+    delays = delays_of(online, training, step_of, relative * table.cloud[position])
     energies = np.where(online.done, relative * joule[online.nodes, position], np.nan)
-    history = _history(training, online.done, step_of, delays, energies)
+    history = history_of(training, online.done, step_of, delays, energies)
     return FrameworkRun(chosen, table, online, training, batches, delays, energies, history)
 
 
@@ -350,74 +263,6 @@ def _links_of(platform: Platform) -> list[Link]:
         TraceLink([0.0], [rate / 1e6]) if rate < math.inf else ExponentialLink(0.0)
         for rate in rates.tolist()
     ]
-
-
-# ------------------------------------------------------------- from the schedule to the training
-
-
-def count_samples(online: Outcome, samples: IntArray, seconds: float) -> tuple[IntArray, IntArray]:
-    """Return the samples of each step and node, and the step of each task.
-
-    Step k begins ``k * seconds`` after time 0, with what was finished since the step before.
-    """
-    done = online.done
-    last = float(online.ends[done].max()) / seconds
-    if last > MOST_STEPS:
-        raise ValueError(
-            f"step_seconds {seconds:g} makes {last:.3g} steps until the last task ends, at most "
-            f"{MOST_STEPS} are trained."
-        )
-    step_of = np.ceil(np.where(done, online.ends, 0.0) / seconds).astype(np.int64)
-    counts = np.zeros((int(step_of.max()) + 1, online.problem.n_servers), dtype=np.int64)
-    np.add.at(counts, (step_of[done], online.nodes[done]), samples[done])
-    return counts, step_of
-
-
-def _delays(
-    online: Outcome, training: Training, step_of: IntArray, in_cloud: FloatArray
-) -> FloatArray:
-    """Return the seconds from each task's arrival to its answer.
-
-    It waits for its window, its node and the next step; then the exit head answers, or the cloud.
-    """
-    at = (step_of, online.nodes)
-    beyond = np.where(training.asleep[at], 0.0, training.delays[at] + in_cloud)
-    until = step_of * training.model.options.step_seconds - online.arrivals
-    return np.where(online.done, until + beyond, np.nan)
-
-
-def _history(
-    training: Training,
-    done: npt.NDArray[np.bool_],
-    step_of: IntArray,
-    delays: FloatArray,
-    energies: FloatArray,
-) -> npt.NDArray[Any]:
-    """Return a row an averaging."""
-    told = training.history
-    row_of = np.searchsorted(told["step"], step_of[done], side="right")
-    tasks = np.bincount(row_of, minlength=len(told))
-    waited = np.bincount(row_of, delays[done], minlength=len(told))
-    spent = np.bincount(row_of, energies[done], minlength=len(told))
-    dormant = told["dormant"] / np.maximum(told["tasks"], 1)
-    by_exit, by_cloud = told["exit_accuracy"], told["cloud_accuracy"]
-    columns = (
-        told["step"],
-        (told["step"] - 1) * training.model.options.step_seconds,
-        np.cumsum(tasks),
-        told["tasks"],
-        dormant,
-        np.divide(waited, tasks, out=np.full(len(told), np.nan), where=tasks > 0),
-        np.cumsum(spent),
-        told["maps"] + told["labels"],
-        told["gradients"],
-        by_exit,
-        by_cloud,
-        dormant * by_exit + (1 - dormant) * by_cloud,
-    )
-    whole = {"step", "tasks", "samples"}
-    kinds = [(name, np.int64 if name in whole else np.float64) for name in COLUMNS]
-    return np.array(list(zip(*columns, strict=True)), dtype=kinds)
 
 
 # -------------------------------------------------------------------------------- checks
