@@ -16,6 +16,8 @@ from optedge.learning.graph import layer_graph
 from optedge.learning.links import ExponentialLink, TraceLink, ar1_trace, markov_trace
 from optedge.learning.model import SplitModel, Traffic
 from optedge.learning.options import LearningOptions
+from optedge.learning.rows import Rows
+from optedge.learning.studies import study
 from optedge.learning.testing import Accuracy, early_exit, entropies, measure
 from optedge.learning.training import Training, train, train_central
 
@@ -27,6 +29,7 @@ __all__ = [
     "Dormancy",
     "ExponentialLink",
     "LearningOptions",
+    "Rows",
     "SplitModel",
     "TraceLink",
     "Traffic",
@@ -43,6 +46,7 @@ __all__ = [
     "measure_ratios",
     "prototypes",
     "share_out",
+    "study",
     "train",
     "train_central",
 ]
