@@ -12,6 +12,7 @@ network 64-8-64-10 with the first layer on the nodes, an exit head 8-10 at the m
 * dormancy by a rule: mean, fixed and quantile thresholds over a random and two traced links;
 * accuracy over the ratio at which an autoencoder compresses the samples, with the fitted curve.
 
+With ``--store FILE`` every finished run is kept, and a benchmark that was killed resumes there.
 The committed table: ``python benchmarks/collaborative.py --out
 benchmarks/results/collaborative.md``.
 """
@@ -19,10 +20,11 @@ benchmarks/results/collaborative.md``.
 from __future__ import annotations
 
 import argparse
+import functools
 import math
 import statistics
-import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -31,9 +33,10 @@ from reporting import Report
 
 import optedge as oe
 from optedge import learning
-from optedge.learning import Accuracy, Dormancy, Training
+from optedge.learning import Dormancy, Rows
 
 SHARES = {"iid": "even", "sorted": "sorted"}
+THRESHOLDS = (0.1, 0.5, 1.0)  # nats of the early exit
 #: Accuracies of cloud, exit and both of an earlier PyTorch version, two seeds; MB up in training.
 EARLIER = {
     ("iid", 0.0): (0.964, 0.966, 0.964, 1.905),
@@ -45,7 +48,6 @@ EARLIER = {
     ("sorted", 0.6): (0.801, 0.902, 0.866, 0.768),
     ("sorted", 1.0): (0.129, 0.927, 0.927, 0.0),
 }
-Run = tuple[Training, Accuracy, float]
 
 
 def main() -> None:
@@ -58,6 +60,7 @@ def main() -> None:
             "cores used": core,
             "instances": f"learning.digits(seed), 5 nodes, {options.steps} steps",
             "seeds": f"0..{options.seeds - 1}, of data, batches and first parameters",
+            "store": options.store or "none",
         },
         out=options.out,
         libraries=("scikit-learn",),
@@ -80,21 +83,18 @@ def _arguments() -> argparse.Namespace:
     parser = reporting.parser(__doc__)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--store", type=Path, metavar="FILE", help="JSON file of finished runs")
     options = parser.parse_args()
+    options.rows = Rows(options.store)
     if options.smoke:
         options.seeds, options.steps = 2, 60
     return options
 
 
-def _runs(options: argparse.Namespace, **given: Any) -> list[Run]:
-    """Return the runs of all seeds, each with its test and its CPU seconds."""
-    found = []
-    for seed in range(options.seeds):
-        data = learning.digits(seed)
-        began = time.process_time()
-        run = learning.train(data, seed=seed, steps=options.steps, **given)
-        found.append((run, run.test(), time.process_time() - began))
-    return found
+def _runs(options: argparse.Namespace, **given: Any) -> pd.DataFrame:
+    """Return the runs of all seeds, a row each."""
+    given = {"steps": options.steps, **given}
+    return learning.study("digits", {}, seeds=options.seeds, store=options.rows, **given)
 
 
 def _spread(values: Sequence[float]) -> str:
@@ -103,16 +103,15 @@ def _spread(values: Sequence[float]) -> str:
     return f"{statistics.mean(values):.3f} ({deviation:.3f})"
 
 
-def _row(runs: list[Run]) -> dict[str, Any]:
+def _row(runs: pd.DataFrame) -> dict[str, Any]:
     """Return what all tables tell of some runs."""
-    tests = [test for _, test, _ in runs]
     return {
-        "cloud": _spread([test.cloud for test in tests]),
-        "exit": _spread([test.exit for test in tests]),
-        "mixed": _spread([test.mixed for test in tests]),
-        "MB up in training": f"{statistics.mean(run.uploaded for run, _, _ in runs) / 1e6:.3f}",
-        "kB up in the test": f"{statistics.mean(test.uploaded for test in tests) / 1e3:.1f}",
-        "CPU s": f"{statistics.median(seconds for _, _, seconds in runs):.2f}",
+        "cloud": _spread(runs["cloud"].tolist()),
+        "exit": _spread(runs["exit"].tolist()),
+        "mixed": _spread(runs["mixed"].tolist()),
+        "MB up in training": f"{runs['up'].mean() / 1e6:.3f}",
+        "kB up in the test": f"{runs['up_in_test'].mean() / 1e3:.1f}",
+        "CPU s": f"{runs['cpu_seconds'].median():.2f}",
     }
 
 
@@ -144,25 +143,40 @@ def _baselines(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
         if "split" in given:
             row["exit"] = "-"
         yield {"method": name, **row}
-    runs = _runs(options)
-    for threshold in (0.1, 0.5, 1.0):
-        exits = [
-            (
-                run,
-                learning.early_exit(run.model, run.data.x_test, run.data.y_test, threshold),
-                seconds,
-            )
-            for run, _, seconds in runs
-        ]
-        stay = statistics.mean(test.dormant for _, test, _ in exits)
-        yield {"method": f"early exit below {threshold:g} nats: {stay:.2f} stay", **_row(exits)}
+    plain = _runs(options)
+    exits = [_exits(options, seed) for seed in range(options.seeds)]
+    for threshold in THRESHOLDS:
+        told = pd.DataFrame([one[str(threshold)] for one in exits])
+        stay = told["dormant"].mean()
+        row = _row(plain.assign(**{name: told[name] for name in told}))
+        yield {"method": f"early exit below {threshold:g} nats: {stay:.2f} stay", **row}
+
+
+def _exits(options: argparse.Namespace, seed: int) -> dict[str, Any]:
+    """Return what early exit gives at each threshold, from one training."""
+
+    def measure() -> dict[str, Any]:
+        run = learning.train(learning.digits(seed), seed=seed, steps=options.steps)
+        found = {}
+        for threshold in THRESHOLDS:
+            x, y = run.data.x_test, run.data.y_test
+            test = learning.early_exit(run.model, x, y, threshold)
+            found[str(threshold)] = {
+                "mixed": test.mixed,
+                "dormant": test.dormant,
+                "up_in_test": test.uploaded,
+            }
+        return found
+
+    return options.rows.row({"exits": THRESHOLDS, "steps": options.steps, "seed": seed}, measure)
 
 
 def _splits(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     for split in range(4):
         reporting.progress(f"split {split}")
         runs = _runs(options, split=split, dormancy=0.3)
-        yield {"split": str(split), "byte a map": str(runs[0][0].model.map_bytes), **_row(runs)}
+        map_bytes = 4 * (64, 8, 64, 10)[split]
+        yield {"split": str(split), "byte a map": str(map_bytes), **_row(runs)}
 
 
 def _rules(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
@@ -181,20 +195,18 @@ def _rules(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
         for name, rule in rules.items():
             reporting.progress(f"{place}, {name}")
             runs = _runs(options, link=link, dormancy=rule)
-            ends = [run.history[-1] for run, _, _ in runs]
-            share = statistics.mean(end["dormant"] / end["tasks"] for end in ends)
-            waited = statistics.mean(end["upload_seconds"] for end in ends)
-            row = {"link": place, "rule": name, "dormant": f"{share:.2f}"}
-            yield {**row, **_row(runs), "s of uploads": f"{waited:.0f}"}
+            row = {"link": place, "rule": name, "dormant": f"{runs['slept'].mean():.2f}"}
+            yield {**row, **_row(runs), "s of uploads": f"{runs['waited'].mean():.0f}"}
 
 
 def _report_curve(report: Report, options: argparse.Namespace) -> None:
     reporting.progress("compression")
-    tables = [
-        learning.measure_ratios(learning.digits(seed), seeds=1, steps=min(400, options.steps))
-        for seed in range(options.seeds)
-    ]
-    table = pd.concat(tables)
+    steps = min(400, options.steps)
+    tables = []
+    for seed in range(options.seeds):
+        asked = {"ratios": "digits", "steps": steps, "seed": seed}
+        tables.append(options.rows.row(asked, functools.partial(_ratios, **asked)))
+    table = pd.concat([pd.DataFrame(one) for one in tables])
     curve = oe.AccuracyCurve.fit(table["ratio"], table["relative"])
     report.table(
         "Accuracy over the compression ratio",
@@ -213,6 +225,12 @@ def _report_curve(report: Report, options: argparse.Namespace) -> None:
         f"A(R) = a ln(R + b) + c with a = {curve.a:.6f}, b = {curve.b:.6f}, c = {curve.c:.6f}; the "
         "published one of 40000 pictures has 0.004032, -0.012755, 0.963423."
     )
+
+
+def _ratios(seed: int, steps: int, **_: Any) -> dict[str, Any]:
+    """Return the columns of the accuracy over the ratio, for the samples of one seed."""
+    table = learning.measure_ratios(learning.digits(seed), seeds=1, steps=steps)
+    return {str(name): column.tolist() for name, column in table.items()}
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ README = ROOT / "README.md"
         "optedge.bridge",
         "optedge.exercises",
         "optedge.learning",
+        "optedge.learning.compression",
         "optedge.learning.studies",
         "optedge.online",
         "optedge.papers.cloud_edge.framework",
