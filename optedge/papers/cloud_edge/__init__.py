@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from optedge.papers.claims import Part, gather
@@ -98,7 +99,11 @@ PARTS: dict[str, Callable[..., Part]] = {
 
 
 def reproduce(
-    parts: Iterable[str] | None = None, *, seeds: int = 5, time_limit: float | None = None
+    parts: Iterable[str] | None = None,
+    *,
+    seeds: int = 5,
+    time_limit: float | None = None,
+    store: str | Path | None = None,
 ) -> pd.DataFrame:
     """Check the claims of the paper about splits, scheduling in windows, uploads and learning.
 
@@ -111,6 +116,8 @@ def reproduce(
         exact and takes milliseconds.
     time_limit
         Seconds for a window of figure 7.
+    store
+        A file that keeps the trainings of figure 9; one that was killed resumes there.
 
     Returns
     -------
@@ -124,6 +131,6 @@ def reproduce(
     """
     seeded = {
         "figure 7": functools.partial(windows.judge_figure_7, seeds, time_limit),
-        "figure 9": functools.partial(training.judge_figure_9, seeds),
+        "figure 9": functools.partial(training.judge_figure_9, seeds, store=store),
     }
     return gather(parts, {**PARTS, **seeded})
