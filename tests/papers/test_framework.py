@@ -11,8 +11,7 @@ import optedge as oe
 from optedge.formulations.accuracy import InfeasibleError
 from optedge.learning import Dormancy, ExponentialLink, TraceLink, prototypes
 from optedge.papers import cloud_edge
-from optedge.papers.cloud_edge import small_environment
-from optedge.papers.cloud_edge.framework_run import count_samples
+from optedge.papers.cloud_edge import framework, small_environment
 
 QUICK = {"tasks": 80, "solver": "lpt", "period": 5}
 SPEEDS = np.linspace(0.2e6, 0.6e6, 5)  # MAC/s
@@ -141,6 +140,7 @@ def test_split_of_the_trained_network(clouds, memory, position):
     assert run.position == np.flatnonzero(fits).max() == position
     assert run.split.status is oe.Status.OPTIMAL
     assert run.split.solver == "tmoa"
+    assert oe.verify(run.split)
     assert run.training.model.map_bytes == 4 * (64, 8, 64, 10)[position]
     if position == 0:
         assert run.energy == 0
@@ -226,14 +226,21 @@ def test_other_refusals(clouds):
         cloud_edge.run(clouds, split=3)
 
 
-def test_interrupted_windows(clouds, plain):
-    """Tasks that were never placed have no delay, and the training goes on with the others."""
-    last = plain.online
-    some = dataclasses.replace(
-        last,
-        nodes=np.where(last.window < 2, last.nodes, -1),
-        ends=np.where(last.window < 2, last.ends, np.nan),
+def test_interrupted_windows(clouds, plain, monkeypatch):
+    """Tasks that were never placed have no delay, and the training is that of the others."""
+    placed = plain.online.window < 2
+    cut = dataclasses.replace(
+        plain.online,
+        nodes=np.where(placed, plain.online.nodes, -1),
+        starts=np.where(placed, plain.online.starts, np.nan),
+        ends=np.where(placed, plain.online.ends, np.nan),
+        interrupted=True,
     )
-    counts, steps = count_samples(some, plain.samples, 0.1)
-    assert counts.sum() == plain.samples[:40].sum()
-    assert len(counts) == steps.max() + 1
+    monkeypatch.setattr(framework, "schedule", lambda *problem, **options: cut)
+    run = cloud_edge.run(clouds, **QUICK)
+    assert run.training.counts.sum() == plain.samples[placed].sum()
+    assert run.history["tasks"][-1] == 40
+    assert np.array_equal(np.isnan(run.delays), ~placed)
+    assert np.array_equal(np.isnan(run.energies), ~placed)
+    assert run.energy == pytest.approx(plain.energies[placed].sum())
+    assert run.delay == pytest.approx(plain.delays[placed].mean(), rel=0.2)
