@@ -157,6 +157,22 @@ def test_arrivals_and_deadline_limit_the_split(clouds):
     assert cloud_edge.run(clouds, deadline=0.1, **run).position == 1
 
 
+def test_every_split_beside_the_optimum(clouds):
+    """A row a position; the deepest that fits is chosen; what does not fit says what it misses."""
+    large = small_environment(memory=16640)
+    table = cloud_edge.each_split(clouds, platform=large, **QUICK).set_index("position")
+    assert table["chosen"].tolist() == [False, False, True, False]
+    assert "position 3: memory is 0.017152" in table.loc[3, "misses"]
+    assert table.loc[3].isna().tolist() == [False, *[True] * 5, False]
+    allowed = table.loc[:2]
+    total = cloud_edge.run(clouds, platform=large, split=1, **QUICK).samples.sum()
+    assert allowed["up_bytes"].tolist() == [257 * total, 33 * total, 257 * total]
+    assert allowed["down_bytes"].tolist() == [0, 32 * total, 256 * total]
+    assert (allowed["energy_j"].diff()[1:] > 0).all()
+    assert (allowed["misses"] == "").all()
+    assert (table[["delay_s", "accuracy"]].loc[:2] > 0).all(axis=None)
+
+
 def test_any_solver_and_any_position(clouds, plain):
     """Other solvers of splits and windows, functions too; a position that is told."""
     with_highs = cloud_edge.run(clouds, **{**QUICK, "solver": "fcfs", "split": "highs"})

@@ -19,7 +19,7 @@ from optedge.papers.claims import Part, gather
 from optedge.papers.cloud_edge import delays, figures, splits, training, uploads, windows
 from optedge.papers.cloud_edge.delays import TABLE_2, fit_delays, fit_energies, table_2
 from optedge.papers.cloud_edge.figures import falling_below, figure_5, figure_6
-from optedge.papers.cloud_edge.framework import run, small_environment
+from optedge.papers.cloud_edge.framework import each_split, run
 from optedge.papers.cloud_edge.framework_run import FrameworkRun
 from optedge.papers.cloud_edge.instances import (
     CLOUD_SPEED,
@@ -31,6 +31,7 @@ from optedge.papers.cloud_edge.instances import (
     environment,
     instance,
     setting,
+    small_environment,
 )
 from optedge.papers.cloud_edge.network import resnet34
 from optedge.papers.cloud_edge.splits import SPLITS, memory_range, pool_range, random_split, table_1
@@ -61,6 +62,7 @@ __all__ = [
     "convergence",
     "costs",
     "dormant_share",
+    "each_split",
     "environment",
     "falling_below",
     "figure_5",

@@ -19,7 +19,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -41,40 +41,17 @@ from optedge.papers.cloud_edge.framework_run import (
     delays_of,
     history_of,
 )
-from optedge.platforms import Platform, Server, mbit
+from optedge.papers.cloud_edge.instances import small_environment
+from optedge.platforms import Platform
 from optedge.solvers.front import solve
 from optedge.solvers.registry import Solver
 from optedge.solvers.result import Result
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 Entry = str | Solver | Callable[..., Any]
 Chosen = Entry | tuple[Entry, Mapping[str, Any]]
-
-
-def small_environment(
-    nodes: int = 5, *, memory: float = 8e3, bandwidth: float = mbit(1.0)
-) -> Platform:
-    """Return microcontrollers of 0.2 to 0.6 million MAC/s and 50 mW beside a cloud of 1 GMAC/s.
-
-    Parameters
-    ----------
-    nodes
-        How many, at least 1; their speeds are evenly spaced.
-    memory
-        Byte of each node, of which a front may take 0.8.
-    bandwidth
-        Bit/s from each node to the cloud.
-    """
-    if not isinstance(nodes, int) or nodes < 1:
-        raise ValueError(f"nodes must be a positive integer, got {nodes!r}.")
-    speeds = 2 * np.linspace(0.2e6, 0.6e6, nodes)  # a server's speed is in FLOP/s
-    servers = [
-        Server(speed=speed, memory=memory, power=0.05, name=f"node {u}")
-        for u, speed in enumerate(speeds.tolist())
-    ]
-    rates = np.zeros((nodes + 1, nodes + 1))
-    rates[:nodes, nodes] = rates[nodes, :nodes] = bandwidth
-    cloud = Server(speed=2e9, tier=1, name="cloud")
-    return Platform((*servers, cloud), rates, name=f"{nodes} microcontrollers and a cloud")
 
 
 def run(
@@ -202,6 +179,47 @@ def run(
     energies = np.where(online.done, relative * joule[online.nodes, position], np.nan)
     history = history_of(training, online.done, step_of, delays, energies)
     return FrameworkRun(chosen, table, online, training, batches, delays, energies, history)
+
+
+def each_split(
+    data: Data | str | tuple[Any, Any] = "digits",
+    hidden: Sequence[int] = (8, 64),
+    platform: Platform | None = None,
+    **given: Any,
+) -> pd.DataFrame:
+    """Return what a run gives at every split that the limits allow, and at the one that is chosen.
+
+    Parameters
+    ----------
+    data, hidden, platform, **given
+        As for :func:`run`; ``split`` is the solver that chooses.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a position: whether it is ``chosen``; ``delay_s`` (mean), ``energy_j``, ``up_bytes``,
+        ``down_bytes``, ``accuracy``, NaN where the limits do not allow it; ``misses`` says which.
+    """
+    import pandas as pd
+
+    best, rows = run(data, hidden, platform, **given), []
+    for position in range(best.table.n_positions):
+        row: dict[str, Any] = {"position": position, "chosen": position == best.position}
+        try:
+            found = (
+                best
+                if row["chosen"]
+                else run(data, hidden, platform, **{**given, "split": position})
+            )
+        except InfeasibleError as error:
+            rows.append({**row, "misses": str(error)})
+            continue
+        last = found.history[-1]
+        told = {name: float(last[name]) for name in ("up_bytes", "down_bytes", "accuracy")}
+        rows.append({**row, "delay_s": found.delay, "energy_j": found.energy, **told})
+    names = ("delay_s", "energy_j", "up_bytes", "down_bytes", "accuracy", "misses")
+    table = pd.DataFrame(rows, columns=["position", "chosen", *names])
+    return table.assign(misses=table["misses"].fillna(""))
 
 
 # ----------------------------------------------------------------------------- the split
