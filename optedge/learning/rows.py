@@ -15,6 +15,7 @@ import numpy as np
 
 from optedge import nets
 from optedge.disk import read_limited, write_atomic
+from optedge.kernels import source_of
 
 FORMAT = "optedge rows 1"
 
@@ -23,8 +24,9 @@ class Rows:
     """Rows by what was asked for, kept in a file as each is finished.
 
     The file is written anew after every run, to another name first: whoever kills the process
-    loses the run that is under way and nothing else. A run of another version of this package, or
-    of edited files of ``optedge.learning``, is another run. One process at a time writes a file.
+    loses the run that is under way and nothing else. A run of another version of this package, of
+    edited files of ``optedge.learning`` or of the file that measures it, is another run. One
+    process at a time writes a file.
 
     Parameters
     ----------
@@ -56,14 +58,15 @@ class Rows:
         asked
             All that the row depends on: numbers, text, arrays, and objects that are made of them.
         measure
-            Returns numbers, text, and lists of them by name.
+            A function that returns numbers, text, and lists of them by name.
 
         Raises
         ------
         TypeError
             If a part of ``asked`` cannot be told apart from others of its kind.
         """
-        key = json.dumps([_source(), _plain(asked, "asked")], sort_keys=True)
+        told = _plain(asked, "asked")
+        key = json.dumps([_source(), _source_of(measure), told], sort_keys=True)
         if key not in self._rows:
             # Through JSON at once, so that a row is the same before and after it was kept.
             self._rows[key] = json.loads(json.dumps(measure(), default=_number))
@@ -91,6 +94,12 @@ def _source() -> str:
     for path in [Path(nets.__file__), *sorted(Path(__file__).parent.glob("*.py"))]:
         digest.update(path.read_bytes())
     return f"{version('optedge')} {digest.hexdigest()[:16]}"
+
+
+def _source_of(measure: Callable[..., Any]) -> str:
+    """Return a hash of the file of a function, also of one with some arguments filled in."""
+    function = measure.func if isinstance(measure, functools.partial) else measure
+    return hashlib.sha256(source_of(function)).hexdigest()[:16]
 
 
 def _plain(value: Any, where: str) -> Any:

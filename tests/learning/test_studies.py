@@ -127,6 +127,12 @@ def test_what_makes_another_run(tmp_path):
     (tmp_path / "old.json").write_text(json.dumps(document))
     rows = Rows(tmp_path / "old.json")
     assert ask(**others[-1])["number"] == 6
+    space = {}
+    exec(
+        "def measure():\n    return {'number': -1}", space
+    )  # the same question, measured elsewhere
+    assert rows.row(others[-1], space["measure"]) == {"number": -1}
+    assert ask(**others[-1])["number"] == 6
 
 
 def test_refused(tmp_path):
