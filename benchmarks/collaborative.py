@@ -76,9 +76,9 @@ def main() -> None:
     _report_curve(report, options)
     report.note(
         "Accuracies are means over seeds with their standard deviation; cloud and exit if each "
-        "answered all, mixed as they did. Up is maps alone, but for the framework, whose labels are "
-        "in: a byte each. As much comes down as maps go up, nothing for raw samples. CPU seconds are of one whole run, "
-        "reading the data outside."
+        "answered all, mixed as they did. Up is maps alone, but for the framework, whose labels "
+        "are in: a byte each. As much comes down as maps go up, nothing for raw samples. CPU "
+        "seconds are of one whole run, reading the data outside."
     )
     report.close()
 
