@@ -242,6 +242,17 @@ def test_other_refusals(clouds):
         cloud_edge.run(clouds, split=3)
 
 
+def test_a_link_without_a_limit(clouds, plain):
+    """Uploads take no time at infinite bandwidth; without a link there is no split."""
+    fast = cloud_edge.run(clouds, platform=small_environment(bandwidth=np.inf), **QUICK)
+    cloud = fast.samples * (8 * 64 + 64 * 10) / 1e9
+    wait = np.ceil(fast.online.ends / 0.1) * 0.1 - fast.online.arrivals
+    assert fast.delays == pytest.approx(wait + cloud)
+    assert np.array_equal(fast.samples, plain.samples)
+    with pytest.raises(InfeasibleError, match="the network cannot be split: no position"):
+        cloud_edge.run(clouds, platform=small_environment(bandwidth=0.0), **QUICK)
+
+
 def test_interrupted_windows(clouds, plain, monkeypatch):
     """Tasks that were never placed have no delay, and the training is that of the others."""
     placed = plain.online.window < 2
