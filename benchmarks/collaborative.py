@@ -2,7 +2,7 @@
 
 Handwritten digits (1347 to learn from, 450 for testing, a permutation a seed) on five nodes; a
 network 64-8-64-10 with the first layer on the nodes, an exit head 8-10 at the master, 600 steps of
-8 to 32 tasks a node, averaging every 10. Five tables:
+8 to 32 tasks a node, averaging every 10. Six tables:
 
 * dormant shares 0, 0.3, 0.6 and 1, samples spread evenly over the nodes or sorted by label, beside
   the figures of an earlier PyTorch version (two seeds, other permutations);
@@ -10,8 +10,11 @@ network 64-8-64-10 with the first layer on the nodes, an exit head 8-10 at the m
   exit by entropy (BranchyNet);
 * every split of the network;
 * dormancy by a rule: mean, fixed and quantile thresholds over a random and two traced links;
+* the framework as a whole: 1500 tasks that arrive at 50 a second, placed by ants, dormant share
+  0.3; delay, energy, byte and accuracy of every split;
 * accuracy over the ratio at which an autoencoder compresses the samples, with the fitted curve.
 
+With ``--store FILE`` every finished run is kept, and a benchmark that was killed resumes there.
 The committed table: ``python benchmarks/collaborative.py --out
 benchmarks/results/collaborative.md``.
 """
@@ -19,10 +22,11 @@ benchmarks/results/collaborative.md``.
 from __future__ import annotations
 
 import argparse
+import functools
 import math
 import statistics
-import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -31,9 +35,11 @@ from reporting import Report
 
 import optedge as oe
 from optedge import learning
-from optedge.learning import Accuracy, Dormancy, Training
+from optedge.learning import Dormancy, Rows
+from optedge.papers import cloud_edge
 
 SHARES = {"iid": "even", "sorted": "sorted"}
+THRESHOLDS = (0.1, 0.5, 1.0)  # nats of the early exit
 #: Accuracies of cloud, exit and both of an earlier PyTorch version, two seeds; MB up in training.
 EARLIER = {
     ("iid", 0.0): (0.964, 0.966, 0.964, 1.905),
@@ -45,7 +51,6 @@ EARLIER = {
     ("sorted", 0.6): (0.801, 0.902, 0.866, 0.768),
     ("sorted", 1.0): (0.129, 0.927, 0.927, 0.0),
 }
-Run = tuple[Training, Accuracy, float]
 
 
 def main() -> None:
@@ -58,6 +63,7 @@ def main() -> None:
             "cores used": core,
             "instances": f"learning.digits(seed), 5 nodes, {options.steps} steps",
             "seeds": f"0..{options.seeds - 1}, of data, batches and first parameters",
+            "store": options.store or "none",
         },
         out=options.out,
         libraries=("scikit-learn",),
@@ -66,12 +72,13 @@ def main() -> None:
     report.table("Baselines and cheaper maps, even samples", _baselines(options))
     report.table("Every split of 64-8-64-10, dormant share 0.3", _splits(options))
     report.table("Dormancy by a rule", _rules(options))
+    report.table("The framework as a whole, at every split", _framework(options))
     _report_curve(report, options)
     report.note(
         "Accuracies are means over seeds with their standard deviation; cloud and exit if each "
-        "answered all, mixed as they did. Up is maps alone: the labels are a byte each, and as "
-        "much comes down as goes up, nothing for raw samples. CPU seconds are of one whole run, "
-        "reading the data outside."
+        "answered all, mixed as they did. Up is maps alone, but for the framework, whose labels "
+        "are in: a byte each. As much comes down as maps go up, nothing for raw samples. CPU "
+        "seconds are of one whole run, reading the data outside."
     )
     report.close()
 
@@ -80,21 +87,18 @@ def _arguments() -> argparse.Namespace:
     parser = reporting.parser(__doc__)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--store", type=Path, metavar="FILE", help="JSON file of finished runs")
     options = parser.parse_args()
+    options.rows = Rows(options.store)
     if options.smoke:
         options.seeds, options.steps = 2, 60
     return options
 
 
-def _runs(options: argparse.Namespace, **given: Any) -> list[Run]:
-    """Return the runs of all seeds, each with its test and its CPU seconds."""
-    found = []
-    for seed in range(options.seeds):
-        data = learning.digits(seed)
-        began = time.process_time()
-        run = learning.train(data, seed=seed, steps=options.steps, **given)
-        found.append((run, run.test(), time.process_time() - began))
-    return found
+def _runs(options: argparse.Namespace, **given: Any) -> pd.DataFrame:
+    """Return the runs of all seeds, a row each."""
+    given = {"steps": options.steps, **given}
+    return learning.study("digits", {}, seeds=options.seeds, store=options.rows, **given)
 
 
 def _spread(values: Sequence[float]) -> str:
@@ -103,16 +107,15 @@ def _spread(values: Sequence[float]) -> str:
     return f"{statistics.mean(values):.3f} ({deviation:.3f})"
 
 
-def _row(runs: list[Run]) -> dict[str, Any]:
+def _row(runs: pd.DataFrame) -> dict[str, Any]:
     """Return what all tables tell of some runs."""
-    tests = [test for _, test, _ in runs]
     return {
-        "cloud": _spread([test.cloud for test in tests]),
-        "exit": _spread([test.exit for test in tests]),
-        "mixed": _spread([test.mixed for test in tests]),
-        "MB up in training": f"{statistics.mean(run.uploaded for run, _, _ in runs) / 1e6:.3f}",
-        "kB up in the test": f"{statistics.mean(test.uploaded for test in tests) / 1e3:.1f}",
-        "CPU s": f"{statistics.median(seconds for _, _, seconds in runs):.2f}",
+        "cloud": _spread(runs["cloud"].tolist()),
+        "exit": _spread(runs["exit"].tolist()),
+        "mixed": _spread(runs["mixed"].tolist()),
+        "MB up in training": f"{runs['up'].mean() / 1e6:.3f}",
+        "kB up in the test": f"{runs['up_in_test'].mean() / 1e3:.1f}",
+        "CPU s": f"{runs['cpu_seconds'].median():.2f}",
     }
 
 
@@ -144,25 +147,40 @@ def _baselines(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
         if "split" in given:
             row["exit"] = "-"
         yield {"method": name, **row}
-    runs = _runs(options)
-    for threshold in (0.1, 0.5, 1.0):
-        exits = [
-            (
-                run,
-                learning.early_exit(run.model, run.data.x_test, run.data.y_test, threshold),
-                seconds,
-            )
-            for run, _, seconds in runs
-        ]
-        stay = statistics.mean(test.dormant for _, test, _ in exits)
-        yield {"method": f"early exit below {threshold:g} nats: {stay:.2f} stay", **_row(exits)}
+    plain = _runs(options)
+    exits = [_exits(options, seed) for seed in range(options.seeds)]
+    for threshold in THRESHOLDS:
+        told = pd.DataFrame([one[str(threshold)] for one in exits])
+        stay = told["dormant"].mean()
+        row = _row(plain.assign(**{name: told[name] for name in told}))
+        yield {"method": f"early exit below {threshold:g} nats: {stay:.2f} stay", **row}
+
+
+def _exits(options: argparse.Namespace, seed: int) -> dict[str, Any]:
+    """Return what early exit gives at each threshold, from one training."""
+
+    def measure() -> dict[str, Any]:
+        run = learning.train(learning.digits(seed), seed=seed, steps=options.steps)
+        found = {}
+        for threshold in THRESHOLDS:
+            x, y = run.data.x_test, run.data.y_test
+            test = learning.early_exit(run.model, x, y, threshold)
+            found[str(threshold)] = {
+                "mixed": test.mixed,
+                "dormant": test.dormant,
+                "up_in_test": test.uploaded,
+            }
+        return found
+
+    return options.rows.row({"exits": THRESHOLDS, "steps": options.steps, "seed": seed}, measure)
 
 
 def _splits(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     for split in range(4):
         reporting.progress(f"split {split}")
         runs = _runs(options, split=split, dormancy=0.3)
-        yield {"split": str(split), "byte a map": str(runs[0][0].model.map_bytes), **_row(runs)}
+        map_bytes = 4 * (64, 8, 64, 10)[split]
+        yield {"split": str(split), "byte a map": str(map_bytes), **_row(runs)}
 
 
 def _rules(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
@@ -181,20 +199,40 @@ def _rules(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
         for name, rule in rules.items():
             reporting.progress(f"{place}, {name}")
             runs = _runs(options, link=link, dormancy=rule)
-            ends = [run.history[-1] for run, _, _ in runs]
-            share = statistics.mean(end["dormant"] / end["tasks"] for end in ends)
-            waited = statistics.mean(end["upload_seconds"] for end in ends)
-            row = {"link": place, "rule": name, "dormant": f"{share:.2f}"}
-            yield {**row, **_row(runs), "s of uploads": f"{waited:.0f}"}
+            row = {"link": place, "rule": name, "dormant": f"{runs['slept'].mean():.2f}"}
+            yield {**row, **_row(runs), "s of uploads": f"{runs['waited'].mean():.0f}"}
+
+
+def _framework(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Run split, windows and training at every split; enough memory for all of them."""
+    reporting.progress("framework")
+    tasks = 5 * options.steps // 2
+    platform = cloud_edge.small_environment(memory=24e3)
+    tables = [
+        cloud_edge.each_split(
+            learning.digits(seed), platform=platform, tasks=tasks, dormancy=0.3, seed=seed
+        )
+        for seed in range(options.seeds)
+    ]
+    for position, part in pd.concat(tables).groupby("position"):
+        yield {
+            "split": f"{position}{', chosen' * bool(part['chosen'].all())}",
+            "mean delay (s)": _spread(part["delay_s"].tolist()),
+            "J": f"{part['energy_j'].mean():.2f}",
+            "MB up": f"{part['up_bytes'].mean() / 1e6:.3f}",
+            "MB down": f"{part['down_bytes'].mean() / 1e6:.3f}",
+            "accuracy": _spread(part["accuracy"].tolist()),
+        }
 
 
 def _report_curve(report: Report, options: argparse.Namespace) -> None:
     reporting.progress("compression")
-    tables = [
-        learning.measure_ratios(learning.digits(seed), seeds=1, steps=min(400, options.steps))
-        for seed in range(options.seeds)
-    ]
-    table = pd.concat(tables)
+    steps = min(400, options.steps)
+    tables = []
+    for seed in range(options.seeds):
+        asked = {"ratios": "digits", "steps": steps, "seed": seed}
+        tables.append(options.rows.row(asked, functools.partial(_ratios, **asked)))
+    table = pd.concat([pd.DataFrame(one) for one in tables])
     curve = oe.AccuracyCurve.fit(table["ratio"], table["relative"])
     report.table(
         "Accuracy over the compression ratio",
@@ -213,6 +251,12 @@ def _report_curve(report: Report, options: argparse.Namespace) -> None:
         f"A(R) = a ln(R + b) + c with a = {curve.a:.6f}, b = {curve.b:.6f}, c = {curve.c:.6f}; the "
         "published one of 40000 pictures has 0.004032, -0.012755, 0.963423."
     )
+
+
+def _ratios(seed: int, steps: int, **_: Any) -> dict[str, Any]:
+    """Return the columns of the accuracy over the ratio, for the samples of one seed."""
+    table = learning.measure_ratios(learning.digits(seed), seeds=1, steps=steps)
+    return {str(name): column.tolist() for name, column in table.items()}
 
 
 if __name__ == "__main__":

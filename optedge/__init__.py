@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from optedge import environment as environment
-    from optedge import exercises, networks, online, papers, platforms, plots
+    from optedge import exercises, learning, networks, online, papers, platforms, plots
     from optedge.bridge import solve_model
     from optedge.checking import check_problem
     from optedge.files import load, save
-    from optedge.formulations.accuracy import AccuracyCurve, best_ratio
+    from optedge.formulations.accuracy import AccuracyCurve
     from optedge.formulations.base import Bound, Certificate, Problem, array_field
     from optedge.formulations.cut import CutProblem
     from optedge.formulations.makespan import MakespanProblem
@@ -53,7 +53,6 @@ _HOME = {
     "UploadProblem": "formulations.upload",
     "Weighting": "formulations.offloading",
     "array_field": "formulations.base",
-    "best_ratio": "formulations.accuracy",
     "check_problem": "checking",
     "compare": "study",
     "learn_policy": "solvers.deep_q.policy",
@@ -68,7 +67,16 @@ _HOME = {
     "verify": "solvers.verification",
 }
 # ``environment`` needs an extra: it is here by name, but ``from optedge import *`` does without it.
-_MODULES = ("environment", "exercises", "networks", "online", "papers", "platforms", "plots")
+_MODULES = (
+    "environment",
+    "exercises",
+    "learning",
+    "networks",
+    "online",
+    "papers",
+    "platforms",
+    "plots",
+)
 
 __all__ = [
     "AccuracyCurve",
@@ -87,11 +95,11 @@ __all__ = [
     "UploadProblem",
     "Weighting",
     "array_field",
-    "best_ratio",
     "check_problem",
     "compare",
     "exercises",
     "learn_policy",
+    "learning",
     "list_solvers",
     "load",
     "networks",

@@ -26,7 +26,17 @@ README = ROOT / "README.md"
 
 
 @pytest.mark.parametrize(
-    "name", ["optedge", "optedge.bridge", "optedge.exercises", "optedge.online"]
+    "name",
+    [
+        "optedge",
+        "optedge.bridge",
+        "optedge.exercises",
+        "optedge.learning",
+        "optedge.learning.compression",
+        "optedge.learning.studies",
+        "optedge.online",
+        "optedge.papers.cloud_edge.framework",
+    ],
 )
 def test_examples_in_docstrings(name):
     """Examples print what they say."""

@@ -145,6 +145,50 @@ class AccuracyCurve:
             z = np.nan_to_num(z, nan=1.0)  # scipy has nan at the branch point, where A(0) = 0
             return max(0.0, float(b * (1 - z) / z))
 
+    def best_ratio(self, lowest_accuracy: float = 0.0, task: int | str | None = None) -> BestRatio:
+        """Return the ratio of least weighted upload time whose accuracy is high enough.
+
+        Parameters
+        ----------
+        lowest_accuracy
+            The accuracy that the task demands, in [0, 1]; 0 still means more than 0.
+        task
+            Number or name of the task, for error messages only.
+
+        Raises
+        ------
+        InfeasibleError
+            If even the raw data, ratio 1, do not reach the accuracy.
+        ValueError
+            If ``lowest_accuracy`` is not in [0, 1]; or if ``b > 0`` and the curve has that
+            accuracy at ratio 0 already: ratios must be positive, and no positive one is best.
+
+        Notes
+        -----
+        ``min(max(R*, Rlow), 1)`` of eqs. (8) and (9); a ratio that rounds to the pole (from ``c/a``
+        about 1e16 on) is moved to the next double right of it. On the published curve the result is
+        an artefact of the fit, 5.6e-5 from the pole: see the warning at the top of the module.
+        """
+        demand = _demand(lowest_accuracy)
+        owner = "" if task is None else f"task {task}: "
+        reach = self.accuracy(1.0)
+        if reach < demand or reach <= 0:
+            wanted = f"at least {demand}" if demand > 0 else "above 0"
+            raise InfeasibleError(
+                f"{owner}accuracy {wanted} is demanded, {reach} at ratio 1 is the most within "
+                "reach."
+            )
+        stationary, lowest = self.stationary_ratio(), min(self.lowest_ratio(demand), 1.0)
+        ratio, binding = _clip(stationary, lowest)
+        if self.b <= 0:
+            ratio = max(ratio, math.nextafter(-self.b, 1.0))
+        elif ratio <= 0 or (stationary is None and demand <= self.accuracy(0.0)):
+            raise ValueError(
+                f"{owner}the curve gives accuracy {self.accuracy(0.0)} at ratio 0, so no positive "
+                f"ratio is best; demand more than that (lowest_accuracy is {demand})."
+            )
+        return BestRatio(ratio, self.accuracy(ratio), self.weighted(ratio), binding)
+
     @classmethod
     def fit(cls, ratios: Floats, accuracies: Floats) -> AccuracyCurve:
         """Fit the curve to measured points by least squares.
@@ -189,52 +233,6 @@ class AccuracyCurve:
         if rise <= 1e-12 * np.abs(y).max():  # level accuracies give a tiny slope of either sign
             raise ValueError(f"accuracies must rise with the ratios, the fit gives a = {a:.3g}.")
         return cls(a, math.exp(t) - float(x.min()), c)
-
-
-def best_ratio(
-    curve: AccuracyCurve, lowest_accuracy: float = 0.0, task: int | str | None = None
-) -> BestRatio:
-    """Return the ratio of least weighted upload time whose accuracy is high enough.
-
-    Parameters
-    ----------
-    curve, lowest_accuracy
-        Curve of the task, and the accuracy it demands, in [0, 1]; 0 still means more than 0.
-    task
-        Number or name of the task, for error messages only.
-
-    Raises
-    ------
-    InfeasibleError
-        If even the raw data, ratio 1, do not reach the accuracy.
-    ValueError
-        If ``lowest_accuracy`` is not in [0, 1]; or if ``b > 0`` and the curve has that accuracy at
-        ratio 0 already: ratios must be positive, and no positive one is best.
-
-    Notes
-    -----
-    ``min(max(R*, Rlow), 1)`` of eqs. (8) and (9); a ratio that rounds to the pole (from ``c/a``
-    about 1e16 on) is moved to the next double right of it. On the published curve the result is
-    an artefact of the fit, 5.6e-5 from the pole: see the warning at the top of the module.
-    """
-    demand = _demand(lowest_accuracy)
-    owner = "" if task is None else f"task {task}: "
-    reach = curve.accuracy(1.0)
-    if reach < demand or reach <= 0:
-        wanted = f"at least {demand}" if demand > 0 else "above 0"
-        raise InfeasibleError(
-            f"{owner}accuracy {wanted} is demanded, {reach} at ratio 1 is the most within reach."
-        )
-    stationary, lowest = curve.stationary_ratio(), min(curve.lowest_ratio(demand), 1.0)
-    ratio, binding = _clip(stationary, lowest)
-    if curve.b <= 0:
-        ratio = max(ratio, math.nextafter(-curve.b, 1.0))
-    elif ratio <= 0 or (stationary is None and demand <= curve.accuracy(0.0)):
-        raise ValueError(
-            f"{owner}the curve gives accuracy {curve.accuracy(0.0)} at ratio 0, so no positive "
-            f"ratio is best; demand more than that (lowest_accuracy is {demand})."
-        )
-    return BestRatio(ratio, curve.accuracy(ratio), curve.weighted(ratio), binding)
 
 
 def cvxpy_ratio(curve: AccuracyCurve, lowest_accuracy: float = 0.0) -> float:

@@ -16,7 +16,9 @@ from optedge.learning.graph import layer_graph
 from optedge.learning.links import ExponentialLink, TraceLink, ar1_trace, markov_trace
 from optedge.learning.model import SplitModel, Traffic
 from optedge.learning.options import LearningOptions
+from optedge.learning.rows import Rows
 from optedge.learning.splits import measure_splits
+from optedge.learning.studies import study
 from optedge.learning.testing import Accuracy, early_exit, entropies, measure
 from optedge.learning.training import Training, train, train_central
 
@@ -28,6 +30,7 @@ __all__ = [
     "Dormancy",
     "ExponentialLink",
     "LearningOptions",
+    "Rows",
     "SplitModel",
     "TraceLink",
     "Traffic",
@@ -45,6 +48,7 @@ __all__ = [
     "measure_splits",
     "prototypes",
     "share_out",
+    "study",
     "train",
     "train_central",
 ]

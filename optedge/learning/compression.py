@@ -126,7 +126,17 @@ def measure_ratios(
 
     Examples
     --------
-    ``AccuracyCurve.fit(table["ratio"], table["relative"])`` makes the curve of it.
+    From samples to the best ratio of a task that demands an accuracy of 0.9:
+
+    >>> import optedge as oe
+    >>> from optedge import learning
+    >>> table = learning.measure_ratios("prototypes", (1, 2, 4, 16), steps=100)
+    >>> curve = oe.AccuracyCurve.fit(table["ratio"], table["relative"])
+    >>> best = curve.best_ratio(0.9)
+    >>> bool((curve.accuracy(table["ratio"]) - table["relative"]).abs().max() < 0.1)
+    True
+    >>> 1 / 64 < best.ratio < 4 / 64, best.accuracy >= 0.9
+    (True, True)
     """
     import pandas as pd
 

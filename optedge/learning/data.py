@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import math
 import operator
 from collections.abc import Sequence
@@ -151,6 +152,11 @@ def prototypes(
 
 #: Data by name.
 NAMED = {"digits": digits, "prototypes": prototypes}
+
+
+def usual_data() -> str:
+    """Return ``"digits"``, or ``"prototypes"`` where the extra ``learn`` is missing."""
+    return "digits" if importlib.util.find_spec("sklearn") else "prototypes"
 
 
 def find_data(data: Data | str | tuple[Any, Any], seed: int = 0) -> Data:

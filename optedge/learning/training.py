@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from optedge.learning.data import Data, IntArray, Samples, Shares, find_data, share_out
-from optedge.learning.dormancy import Dormancy, Watch, check_share
+from optedge.learning.dormancy import Dormancy, check_share
 from optedge.learning.links import Link, check_links
 from optedge.learning.model import SplitModel
 from optedge.learning.options import LearningOptions
+from optedge.learning.steps import Gate, batch_sizes, check_counts
 from optedge.learning.testing import Accuracy, measure
 
 if TYPE_CHECKING:
@@ -54,6 +55,13 @@ class Training:
     history
         A row an averaging, columns :data:`COLUMNS`: tasks, byte and seconds so far; mean losses of
         the tasks since the row before (NaN without any); accuracies if asked for, else NaN.
+    counts
+        Tasks of each node in each step, ``(steps, nodes)``.
+    delays
+        Seconds that the upload of each takes, or would take if it were not dormant,
+        ``(steps, nodes)``; 0 without tasks or link.
+    asleep
+        Which of them were dormant, ``(steps, nodes)``.
     seed, seconds
         Of the run.
     links
@@ -64,6 +72,9 @@ class Training:
     data: Data
     dormancy: Dormancy | FloatArray
     history: npt.NDArray[Any]
+    counts: IntArray
+    delays: FloatArray
+    asleep: npt.NDArray[np.bool_]
     seed: int
     seconds: float
     links: list[Link] | None = None
@@ -102,7 +113,7 @@ class Training:
         n, nodes = len(self.data.y_test), len(self.model.fronts)
         options = self.model.options
         if isinstance(self.dormancy, Dormancy):
-            gate = _Gate(self.dormancy, self.links, nodes, rng, rng)
+            gate = Gate(self.dormancy, self.links, nodes, rng, rng)
             bits = np.full(nodes, 8.0 * self.model.map_bytes * options.mean_tasks)
             steps = range(-(-n // nodes))
             rounds = [gate.dormant(bits, k * options.step_seconds) for k in steps]
@@ -121,6 +132,7 @@ def train(
     shares: Shares = "iid",
     dormancy: Dormancy | float | Sequence[float] = 0.0,
     link: Link | Sequence[Link] | None = None,
+    counts: npt.ArrayLike | None = None,
     seed: int = 0,
     trace: bool = False,
     dtype: npt.DTypeLike = np.float32,
@@ -144,6 +156,9 @@ def train(
         steps that do, at random, one for all nodes or one each.
     link
         One for all nodes, or one each: an object with ``seconds(bits, start, rng)``.
+    counts
+        Tasks of each node in each step, ``(steps, nodes)``, where a schedule tells who does how
+        many; in place of ``steps``, ``batch`` and ``poisson``, which becomes their means.
     seed
         Of everything that is drawn. Batches are the same whatever the split and the dormancy.
     trace
@@ -161,6 +176,9 @@ def train(
         If there is no such option.
     """
     began = time.perf_counter()
+    given = None if counts is None else check_counts(counts, nodes, options)
+    if given is not None:
+        options |= {"steps": len(given), "poisson": tuple(given.mean(axis=0).tolist())}
     set_to, found = LearningOptions(**options), find_data(data)
     first, dealing, tasks, sleeping, sending = np.random.default_rng(seed).spawn(5)
     links = check_links(link, nodes)
@@ -171,9 +189,9 @@ def train(
     model = SplitModel(sizes, split, nodes, first, set_to, dtype)
     held = share_out(found.y_train, shares, nodes, dealing)
     x = found.x_train.astype(dtype)
-    gate = _Gate(rule, links, nodes, sleeping, sending)
+    gate = Gate(rule, links, nodes, sleeping, sending)
     history = _History(model, found if trace else None, gate)
-    sizes_of = _batch_sizes(set_to, nodes, tasks)
+    sizes_of = batch_sizes(set_to, nodes, tasks) if given is None else given
     for k in range(set_to.steps):
         batches = [_draw(x, found.y_train, held[u], n, tasks) for u, n in enumerate(sizes_of[k])]
         bits = 8.0 * model.map_bytes * sizes_of[k]
@@ -183,7 +201,8 @@ def train(
             model.average()
             history.write(k + 1)
     seconds = time.perf_counter() - began
-    return Training(model, found, rule, history.table(), seed, seconds, links)
+    told = (sizes_of, *gate.told())
+    return Training(model, found, rule, history.table(), *told, seed, seconds, links)
 
 
 def train_central(
@@ -221,17 +240,6 @@ def _shares_of(dormancy: float | Sequence[float], nodes: int) -> FloatArray:
     return np.array([check_share(share, "dormancy") for share in given])
 
 
-def _batch_sizes(options: LearningOptions, nodes: int, rng: np.random.Generator) -> IntArray:
-    """Return the tasks of every step and node, ``(steps, nodes)``."""
-    shape = (options.steps, nodes)
-    if options.poisson is None:
-        least, most = options.batch
-        return rng.integers(least, most, size=shape, endpoint=True)
-    if np.size(options.poisson) not in (1, nodes):
-        raise ValueError(f"poisson must be one, or one a node: {options.poisson}, {nodes} nodes.")
-    return rng.poisson(options.poisson, size=shape)
-
-
 def _draw(
     x: Samples, y: IntArray, held: IntArray, n: int, rng: np.random.Generator
 ) -> tuple[Samples, IntArray]:
@@ -239,45 +247,10 @@ def _draw(
     return x[rows], y[rows]
 
 
-class _Gate:
-    """Who is dormant in a step, and how long the uploads of the others take."""
-
-    def __init__(
-        self,
-        dormancy: Dormancy | FloatArray,
-        links: list[Link] | None,
-        nodes: int,
-        sleeping: np.random.Generator,
-        sending: np.random.Generator,
-    ) -> None:
-        self._share = None if isinstance(dormancy, Dormancy) else dormancy
-        rule = dormancy if isinstance(dormancy, Dormancy) else None
-        self._watches = [Watch(rule) for _ in range(nodes)] if rule else []
-        self._links, self._sleeping, self._sending = links or [], sleeping, sending
-        self._nodes = nodes
-        self.seconds = 0.0
-
-    def dormant(self, bits: npt.NDArray[Any], start: float) -> npt.NDArray[np.bool_]:
-        """Tell which nodes are dormant in a step that begins at ``start``; idle nodes are not."""
-        delays = np.zeros(self._nodes)
-        for u, link in enumerate(self._links):
-            if bits[u]:
-                delays[u] = link.seconds(float(bits[u]), start, self._sending)
-        if self._share is not None:
-            asleep = self._sleeping.random(self._nodes) < self._share
-        else:
-            asleep = np.zeros(self._nodes, dtype=bool)
-            for u, watch in enumerate(self._watches):
-                if bits[u]:
-                    asleep[u] = watch.dormant(float(delays[u]))
-        self.seconds += float(delays[~asleep].sum())
-        return asleep
-
-
 class _History:
     """Writes a row an averaging."""
 
-    def __init__(self, model: SplitModel, data: Data | None, gate: _Gate) -> None:
+    def __init__(self, model: SplitModel, data: Data | None, gate: Gate) -> None:
         self._model, self._data, self._gate = model, data, gate
         self._tasks = self._dormant = 0
         self._exit, self._cloud = np.zeros(2), np.zeros(2)  # sums of losses and of tasks

@@ -17,7 +17,6 @@ from optedge.formulations.accuracy import (
     AccuracyCurve,
     BestRatio,
     InfeasibleError,
-    best_ratio,
     cvxpy_ratio,
 )
 
@@ -111,7 +110,7 @@ def test_curve_is_a_frozen_value():
 @pytest.mark.parametrize(("demand", "lowest", "ratio", "accuracy", "weighted"), TABLE)
 def test_table_of_the_specification(demand, lowest, ratio, accuracy, weighted):
     """Every row of the table; the demand binds exactly from 0.92394 on."""
-    best = best_ratio(PAPER, demand)
+    best = PAPER.best_ratio(demand)
     assert PAPER.lowest_ratio(demand) == pytest.approx(lowest, abs=6e-11)
     assert best.ratio == pytest.approx(ratio, abs=6e-11)
     assert best.accuracy == pytest.approx(accuracy, abs=6e-8)
@@ -131,14 +130,14 @@ def test_published_optimum_in_closed_form():
 @pytest.mark.parametrize(("demand", "binding"), [(0.9239, "interior"), (0.924, "lowest_accuracy")])
 def test_demand_binds_above_the_stationary_accuracy(demand, binding):
     """Just below A(R*) = 0.92394 the demand changes nothing, just above it holds the ratio."""
-    assert best_ratio(PAPER, demand).binding == binding
+    assert PAPER.best_ratio(demand).binding == binding
 
 
 @pytest.mark.parametrize(("parameters", "ratio", "weighted"), EXAMPLES)
 def test_ratio_examples(parameters, ratio, weighted):
     """The examples of section 8, one of them with b > 0."""
     curve = AccuracyCurve(*parameters)
-    best = best_ratio(curve)
+    best = curve.best_ratio()
     assert curve.stationary_ratio() == best.ratio == pytest.approx(ratio, abs=6e-11)
     assert best.weighted == pytest.approx(weighted, abs=6e-11)
     assert best.binding == "interior"
@@ -148,12 +147,12 @@ def test_ratio_is_clipped_at_one():
     """R* = 1.0066864 is more than the raw data: the best ratio is 1."""
     curve = AccuracyCurve(0.3, -0.5, 0.8)
     assert curve.stationary_ratio() == pytest.approx(1.0066864, abs=5e-8)
-    assert best_ratio(curve) == BestRatio(1.0, curve(1.0), curve.weighted(1.0), "one")
+    assert curve.best_ratio() == BestRatio(1.0, curve(1.0), curve.weighted(1.0), "one")
 
 
 def test_end_to_end():
     """40000 records of 15e3 byte: 61.4928e6 bit, 0.614928 s at 100 Mbit/s, weighted 0.665548 s."""
-    bits, best = 40_000 * 15e3 * 8, best_ratio(PAPER)
+    bits, best = 40_000 * 15e3 * 8, PAPER.best_ratio()
     assert bits * best.ratio == pytest.approx(61.4928e6, abs=50)
     assert bits * best.ratio / 100e6 == pytest.approx(0.614928, abs=5e-7)
     assert bits * best.weighted / 100e6 == pytest.approx(0.665548, abs=5e-7)
@@ -162,12 +161,12 @@ def test_end_to_end():
 def test_zero_shift():
     """With b = 0: R* = exp(1 - c/a), A = a; e^-238 on the published c/a, so demands rule."""
     curve = AccuracyCurve(0.5, 0.0, 0.9)
-    best = best_ratio(curve)
+    best = curve.best_ratio()
     assert best.ratio == pytest.approx(math.exp(1 - 0.9 / 0.5), rel=1e-14)
     assert best.accuracy == pytest.approx(0.5, rel=1e-14)
     published = AccuracyCurve(PAPER.a, 0.0, PAPER.c)
-    assert math.log(best_ratio(published).ratio) == pytest.approx(-237.944, abs=1e-3)
-    assert best_ratio(published, 0.95).binding == "lowest_accuracy"
+    assert math.log(published.best_ratio().ratio) == pytest.approx(-237.944, abs=1e-3)
+    assert published.best_ratio(0.95).binding == "lowest_accuracy"
 
 
 # ---------------------------------------------------------------- oracles on random curves
@@ -206,9 +205,9 @@ def test_best_ratio_equals_bounded_minimisation(curve, share):
     demand = share * min(1.0, curve(1.0))
     if curve.b > 0 and demand <= curve(0.0):
         with pytest.raises(ValueError, match="at ratio 0, so no positive ratio is best"):
-            best_ratio(curve, demand)
+            curve.best_ratio(demand)
         return
-    best = best_ratio(curve, demand)
+    best = curve.best_ratio(demand)
     assert 0 < best.ratio <= 1
     assert best.accuracy == curve(best.ratio)
     assert best.accuracy >= demand - 1e-12
@@ -245,7 +244,7 @@ def test_stationary_ratio_is_the_root_of_the_derivative(curve):
 def test_steep_curves_do_not_overflow(a):
     """For c/a > 710, where exp(c/a) overflows, the ratio stays right of the pole, A near c."""
     with np.errstate(all="raise", under="ignore"):
-        best = best_ratio(AccuracyCurve(a, -0.01, 0.9))
+        best = AccuracyCurve(a, -0.01, 0.9).best_ratio()
     assert best.binding == "interior"
     assert best.ratio > 0.01
     assert best.ratio == pytest.approx(0.01 * (1 + a / 0.9), rel=1e-4)
@@ -257,7 +256,7 @@ def test_values_beyond_the_doubles():
     for b in (-0.3, 0.0, 0.3):
         assert AccuracyCurve(1.0, b, -2000.0).stationary_ratio() == math.inf
     assert AccuracyCurve(1e-3, 0.0, 0.9).stationary_ratio() == 0.0
-    best = best_ratio(AccuracyCurve(1e-3, 0.0, 0.9))
+    best = AccuracyCurve(1e-3, 0.0, 0.9).best_ratio()
     assert 0 < best.ratio < 1e-300
     assert best.accuracy > 0
 
@@ -268,9 +267,9 @@ def test_accuracy_at_ratio_zero_is_refused_unless_more_is_demanded():
     assert curve.stationary_ratio() is None
     for demand in (0.0, 0.5, curve(0.0)):
         with pytest.raises(ValueError, match=r"^task 3: the curve gives accuracy 0\.83") as caught:
-            best_ratio(curve, demand, task=3)
+            curve.best_ratio(demand, task=3)
         assert not isinstance(caught.value, InfeasibleError)
-    best = best_ratio(curve, 0.9)
+    best = curve.best_ratio(0.9)
     assert best.binding == "lowest_accuracy"
     assert best.ratio == pytest.approx(0.5)  # 0.1 ln(R + 0.5) + 0.9 = 0.9
 
@@ -282,7 +281,7 @@ def test_branch_point(nudge):
     stationary = curve.stationary_ratio()
     assert stationary is None or 0 <= stationary < 1e-8
     try:
-        best = best_ratio(curve)
+        best = curve.best_ratio()
     except ValueError as error:
         assert "at ratio 0" in str(error)
     else:
@@ -302,7 +301,7 @@ def test_branch_point_of_lambertw_is_not_nan():
 def test_infeasible_demand_names_task_demand_and_reach(task, start):
     """A demand above A(1) is an InfeasibleError, a ValueError, that says what is possible."""
     with pytest.raises(InfeasibleError) as caught:
-        best_ratio(PAPER, 0.97, task=task)
+        PAPER.best_ratio(0.97, task=task)
     assert isinstance(caught.value, ValueError)
     assert str(caught.value).startswith(start)
     assert re.search(r"at least 0\.97 is demanded, 0\.9633715406\d* at ratio 1", str(caught.value))
@@ -310,25 +309,25 @@ def test_infeasible_demand_names_task_demand_and_reach(task, start):
 
 def test_demand_of_exactly_what_is_reachable():
     """A(1) itself is feasible, at ratio 1; the next double is not."""
-    best = best_ratio(PAPER, PAPER(1.0))
+    best = PAPER.best_ratio(PAPER(1.0))
     assert best.ratio == pytest.approx(1.0, abs=1e-12)
     assert best.ratio <= 1
     assert best.binding == "lowest_accuracy"
     with pytest.raises(InfeasibleError):
-        best_ratio(PAPER, math.nextafter(PAPER(1.0), 2.0))
+        PAPER.best_ratio(math.nextafter(PAPER(1.0), 2.0))
 
 
 @pytest.mark.parametrize("parameters", [(1.0, 0.0, 0.0), (0.1, 0.0, -0.5), (0.1, -1.5, 0.9)])
 def test_curve_without_positive_accuracy_is_infeasible(parameters):
     """With A(1) <= 0 (0 too, or a pole right of 1) not even the demand 0 can be met."""
     with pytest.raises(InfeasibleError, match="above 0 is demanded"):
-        best_ratio(AccuracyCurve(*parameters))
+        AccuracyCurve(*parameters).best_ratio()
 
 
 @pytest.mark.parametrize("demand", [-0.01, 1.01, math.nan, math.inf, None])
 def test_demand_must_be_a_share(demand):
     """LowA outside [0, 1] or NaN is a plain ValueError, everywhere it is taken."""
-    for call in (best_ratio, AccuracyCurve.lowest_ratio, cvxpy_ratio):
+    for call in (AccuracyCurve.best_ratio, AccuracyCurve.lowest_ratio, cvxpy_ratio):
         with pytest.raises(ValueError, match=r"^lowest_accuracy must") as caught:
             call(PAPER, demand)
         assert not isinstance(caught.value, InfeasibleError)
@@ -428,7 +427,7 @@ def test_fit_refuses_unusable_points(ratios, accuracies, message):
 @pytest.mark.parametrize("demand", [row[0] for row in TABLE])
 def test_cone_program_agrees_on_the_published_curve(demand):
     """One cone program finds the ratio to 1e-7, 560 times closer than the pole is."""
-    best = best_ratio(PAPER, demand)
+    best = PAPER.best_ratio(demand)
     ratio = cvxpy_ratio(PAPER, demand)
     assert ratio == pytest.approx(best.ratio, abs=1e-7)
     assert PAPER.weighted(ratio) == pytest.approx(best.weighted, rel=1e-8)
@@ -440,7 +439,7 @@ def test_cone_program_agrees_on_the_published_curve(demand):
 def test_cone_program_agrees_on_the_examples(parameters):
     """It does so for b of either sign, for b = 0, and where the ratio is clipped at 1."""
     curve = AccuracyCurve(*parameters)
-    assert cvxpy_ratio(curve) == pytest.approx(best_ratio(curve).ratio, abs=1e-5)
+    assert cvxpy_ratio(curve) == pytest.approx(curve.best_ratio().ratio, abs=1e-5)
 
 
 @pytest.mark.filterwarnings("ignore:Solution may be inaccurate")
@@ -451,7 +450,7 @@ def test_cone_program_agrees_on_random_curves(curve, share):
     assume(curve(1.0) > 0.05)
     demand = share * 0.999 * min(1.0, curve(1.0))
     assume(curve.b <= 0 or demand > curve(0.0) + 1e-6)
-    assert cvxpy_ratio(curve, demand) == pytest.approx(best_ratio(curve, demand).ratio, abs=1e-4)
+    assert cvxpy_ratio(curve, demand) == pytest.approx(curve.best_ratio(demand).ratio, abs=1e-4)
 
 
 def test_cone_program_proves_infeasibility():

@@ -157,6 +157,57 @@ def test_poisson(clouds):
     assert lone.history["tasks"][-1] == lone.uploaded == 0
 
 
+def test_counts_of_a_schedule(clouds):
+    """Tasks told from outside are done as told, weigh the average, and replace other options."""
+    counts = [[3, 0], [0, 0], [5, 0], [9, 27]]
+    link = TraceLink([0], [0.001])  # 1000 bit/s, so 0.256 s a map
+    given = {"nodes": 2, "hidden": (8, 16), "period": 3, "link": link}
+    run = train(clouds, counts=counts, **given)
+    assert run.counts.tolist() == counts
+    assert run.history["step"].tolist() == [3, 4]
+    assert run.history["tasks"].tolist() == [8, 44]
+    assert run.uploaded == 44 * 32
+    assert run.delays == pytest.approx(0.256 * run.counts)
+    assert not run.asleep.any()
+    assert run.model.options.steps == 4
+    assert run.model.options.mean_tasks == 44 / 8
+    asleep = train(clouds, counts=counts, **{**given, "dormancy": 1.0}).asleep
+    assert asleep.tolist() == (run.counts > 0).tolist()
+
+
+def test_idle_nodes_have_no_weight(clouds):
+    """Who does nothing gets the front of the other; told counts give the same numbers again."""
+    counts = [[6, 0]] * 8
+    start, run, again = (
+        train(clouds, counts=rows, nodes=2, hidden=(8, 16), period=2)
+        for rows in ([[0, 0]], counts, counts)
+    )
+    fronts = [front.parameters for front in run.model.fronts]
+    assert np.array_equal(*fronts)
+    assert not np.array_equal(fronts[0], start.model.fronts[0].parameters)
+    assert run.history.tobytes() == again.history.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            {"counts": [[1, 2]]},
+            r"counts must have shape \(steps, 5\), a column a node, got \(1, 2\)",
+        ),
+        ({"counts": np.zeros((0, 5), int)}, r"counts must have shape \(steps, 5\)"),
+        ({"counts": np.ones((2, 5))}, "counts must be whole numbers, got float64"),
+        ({"counts": [[1, 1, 1, 1, -2]]}, "counts must be at least 0; step 0, node 4 has -2"),
+        ({"counts": [[1] * 5], "steps": 3}, "steps cannot be given too"),
+        ({"counts": [[1] * 5], "poisson": 3.0}, "poisson cannot be given too"),
+    ],
+)
+def test_counts_refused(clouds, given, message):
+    """Counts of another shape or kind, or beside the options that they replace."""
+    with pytest.raises(ValueError, match=message):
+        train(clouds, **given)
+
+
 def test_central_training(clouds):
     """All raw samples go up, nothing comes down, nobody averages; one network learns."""
     run = train_central(clouds, hidden=(16,), steps=150)

@@ -8,11 +8,14 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 
+from optedge import learning
 from optedge.formulations.split import split_table
 from optedge.papers import cloud_edge
 from optedge.papers.cloud_edge import best_position, instance
+from optedge.papers.cloud_edge.training import together_from
 
 NODES = (30, 20, 10)
 
@@ -305,6 +308,9 @@ def test_verdicts_of_figure_8(claims):
     (ax,) = claims.attrs["figures"]["figure 8"]().axes
     heights = [bar.get_height() for bar in ax.patches]
     assert heights[:3] == pytest.approx([802.816, 401.408, 200.704])
+    reasons = claims[claims["where"] == "figure 8"]["reason"]
+    assert reasons.iloc[0].endswith("more still than an image in float32, 602112")
+    assert reasons.iloc[2].endswith("less than an image in float32, 602112")
     assert "kB" in ax.get_ylabel()
     plt.close("all")
 
@@ -322,10 +328,37 @@ def test_figure_9(claims):
     assert sent["with dormancy"] == pytest.approx(sent["collaborative"] / 2, rel=0.15)
     curve = table[table["method"] == "collaborative"].groupby("step")["error"].mean()
     assert len(curve) == 60 and curve.iloc[-1] < curve.iloc[0] / 3
+    assert set(table.groupby("method").size()) == {2 * 60, 2}
     (ax,) = claims.attrs["figures"]["figure 9"]().axes
     legend = [text.get_text() for text in ax.get_legend().get_texts()]
     assert sorted(legend) == ["central", "collaborative", "early exit", "with dormancy"]
+    assert len(ax.collections) >= 3, "a band a curve"
+    assert "2 seeds" in ax.get_legend().get_title().get_text()
     plt.close("all")
+
+
+def test_when_errors_are_equal():
+    """From the step on after which both stay within 0.01 of each other, if there is one."""
+
+    def told(*gaps):
+        rows = [
+            {"method": method, "step": 10 * k, "error": 0.1 + (method == "collaborative") * gap}
+            for k, gap in enumerate(gaps, start=1)
+            for method in ("central", "collaborative")
+        ]
+        return together_from(pd.DataFrame(rows))
+
+    assert told(0.2, 0.005, -0.02, 0.001, 0.002) == 40
+    assert told(0.001, 0.0) == 10
+    assert told(0.0, 0.2) is None
+
+
+def test_trainings_of_figure_9_are_kept(tmp_path, monkeypatch):
+    """A second call with the same file trains nothing and finds the same."""
+    kept = tmp_path / "figure 9.json"
+    first = cloud_edge.figure_9(1, 20, kept)
+    monkeypatch.setattr(learning, "train", None)
+    pd.testing.assert_frame_equal(cloud_edge.figure_9(1, 20, kept), first)
 
 
 # ---------------------------------------------------------------- claims

@@ -12,12 +12,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from optedge.papers.claims import Part, gather
 from optedge.papers.cloud_edge import delays, figures, splits, training, uploads, windows
 from optedge.papers.cloud_edge.delays import TABLE_2, fit_delays, fit_energies, table_2
 from optedge.papers.cloud_edge.figures import falling_below, figure_5, figure_6
+from optedge.papers.cloud_edge.framework import each_split, run
+from optedge.papers.cloud_edge.framework_run import FrameworkRun
 from optedge.papers.cloud_edge.instances import (
     CLOUD_SPEED,
     MEMORY,
@@ -28,6 +31,7 @@ from optedge.papers.cloud_edge.instances import (
     environment,
     instance,
     setting,
+    small_environment,
 )
 from optedge.papers.cloud_edge.network import resnet34
 from optedge.papers.cloud_edge.splits import SPLITS, memory_range, pool_range, random_split, table_1
@@ -52,11 +56,13 @@ __all__ = [
     "SPEED",
     "SPLITS",
     "TABLE_2",
+    "FrameworkRun",
     "below_fcfs",
     "best_position",
     "convergence",
     "costs",
     "dormant_share",
+    "each_split",
     "environment",
     "falling_below",
     "figure_5",
@@ -73,7 +79,9 @@ __all__ = [
     "random_split",
     "reproduce",
     "resnet34",
+    "run",
     "setting",
+    "small_environment",
     "table_1",
     "table_2",
     "window_instance",
@@ -93,7 +101,11 @@ PARTS: dict[str, Callable[..., Part]] = {
 
 
 def reproduce(
-    parts: Iterable[str] | None = None, *, seeds: int = 5, time_limit: float | None = None
+    parts: Iterable[str] | None = None,
+    *,
+    seeds: int = 5,
+    time_limit: float | None = None,
+    store: str | Path | None = None,
 ) -> pd.DataFrame:
     """Check the claims of the paper about splits, scheduling in windows, uploads and learning.
 
@@ -106,6 +118,8 @@ def reproduce(
         exact and takes milliseconds.
     time_limit
         Seconds for a window of figure 7.
+    store
+        A file that keeps the trainings of figure 9; one that was killed resumes there.
 
     Returns
     -------
@@ -119,6 +133,6 @@ def reproduce(
     """
     seeded = {
         "figure 7": functools.partial(windows.judge_figure_7, seeds, time_limit),
-        "figure 9": functools.partial(training.judge_figure_9, seeds),
+        "figure 9": functools.partial(training.judge_figure_9, seeds, store=store),
     }
     return gather(parts, {**PARTS, **seeded})

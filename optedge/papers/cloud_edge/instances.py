@@ -17,7 +17,7 @@ from optedge.formulations.split import (
 )
 from optedge.networks.graph import LayerGraph
 from optedge.papers.cloud_edge.network import resnet34
-from optedge.platforms import Platform, Server
+from optedge.platforms import Platform, Server, mbit
 
 NODES = (30, 20, 10)
 #: Speed of a node and of the cloud in MAC/s: the two that fit the delays of table 2.
@@ -94,6 +94,33 @@ def environment(
     rates[:nodes, nodes] = rates[nodes, :nodes] = bandwidth
     cloud = Server(speed=2 * CLOUD_SPEED, tier=1, name="cloud")
     return Platform((*servers, cloud), rates, name=f"{nodes} nodes and a cloud")
+
+
+def small_environment(
+    nodes: int = 5, *, memory: float = 8e3, bandwidth: float = mbit(1.0)
+) -> Platform:
+    """Return microcontrollers of 0.2 to 0.6 million MAC/s and 50 mW beside a cloud of 1 GMAC/s.
+
+    Parameters
+    ----------
+    nodes
+        How many, at least 1; their speeds are evenly spaced.
+    memory
+        Byte of each node, of which a front may take 0.8.
+    bandwidth
+        Bit/s from each node to the cloud.
+    """
+    if not isinstance(nodes, int) or nodes < 1:
+        raise ValueError(f"nodes must be a positive integer, got {nodes!r}.")
+    speeds = 2 * np.linspace(0.2e6, 0.6e6, nodes)  # a server's speed is in FLOP/s
+    servers = [
+        Server(speed=speed, memory=memory, power=0.05, name=f"node {u}")
+        for u, speed in enumerate(speeds.tolist())
+    ]
+    rates = np.zeros((nodes + 1, nodes + 1))
+    rates[:nodes, nodes] = rates[nodes, :nodes] = bandwidth
+    cloud = Server(speed=2e9, tier=1, name="cloud")
+    return Platform((*servers, cloud), rates, name=f"{nodes} microcontrollers and a cloud")
 
 
 def setting(

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from optedge.papers.claims import Claim, check_parts, claims_table
-from optedge.papers.edge_learning import judging
+from optedge.papers.edge_learning import curve, judging
+from optedge.papers.edge_learning.curve import figure_3, fitted_curve
 from optedge.papers.edge_learning.instances import (
     CURVE,
     RECORD_BYTES,
@@ -58,7 +59,9 @@ __all__ = [
     "cuts",
     "draw_comparison",
     "draw_figures",
+    "figure_3",
     "figures",
+    "fitted_curve",
     "instance",
     "reproduce",
 ]
@@ -75,7 +78,7 @@ _OTHERS: dict[str, Callable[[], list[Claim]]] = {
     "complexity": judging.judge_complexity,
 }
 #: The names that :func:`reproduce` takes.
-PARTS = ("comparison", *_FROM_FIGURES, *_OTHERS)
+PARTS = ("comparison", "figure 3", *_FROM_FIGURES, *_OTHERS)
 
 
 def reproduce(
@@ -88,7 +91,7 @@ def reproduce(
     parts
         Some of :data:`PARTS`; all by default. ``"comparison"`` runs every solver at n = 600.
     seeds
-        Instances per setting, stage and size in the figures.
+        Instances per setting, stage and size in figures 4 to 6; trainings of each size in figure 3.
     time_limit
         Seconds per run; 5 by default. The algorithms of the paper end long before.
 
@@ -112,6 +115,11 @@ def reproduce(
             tables[part] = comparison_table(study)
             drawings[part] = functools.partial(draw_comparison, study)
             claims += judging.judge_abstract(tables[part])
+        elif part == "figure 3":
+            found, tables[part], drawing = curve.judge_figure_3(seeds)
+            claims += found
+            if drawing is not None:
+                drawings[part] = drawing
         elif part in _FROM_FIGURES:
             if "figures 4 to 6" not in tables:
                 measured = figures(seeds=seeds, time_limit=limit)

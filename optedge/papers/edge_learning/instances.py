@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from optedge.formulations.accuracy import AccuracyCurve, best_ratio
+from optedge.formulations.accuracy import AccuracyCurve
 from optedge.formulations.base import BoolArray
 from optedge.formulations.makespan import MakespanProblem
 
@@ -76,7 +76,7 @@ def instance(
     rng = np.random.default_rng([seed, stage, n_tasks])  # other sizes are other networks
     bandwidth = rng.uniform(slowest, fastest, n_servers)
     records = rng.integers(RECORDS[0], RECORDS[1] + 1, n_tasks)
-    best = best_ratio(CURVE, lowest_accuracy)
+    best = CURVE.best_ratio(lowest_accuracy)
     work = records * RECORD_BYTES * 8 * best.weighted
     if stage == 1:
         single = rng.permutation(n_tasks) < round(0.8 * n_tasks)

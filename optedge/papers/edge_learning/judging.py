@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from optedge.formulations.accuracy import best_ratio
 from optedge.formulations.makespan import MakespanProblem
 from optedge.papers.claims import Claim, verdict
 from optedge.papers.edge_learning.instances import (
@@ -194,7 +193,7 @@ def judge_complexity() -> list[Claim]:
 
 def judge_section_3() -> list[Claim]:
     """State the best space-remaining ratio, of which the paper prints no value."""
-    best = best_ratio(CURVE)
+    best = CURVE.best_ratio()
     return [
         Claim(
             "best space-remaining ratio of the published curve",
