@@ -44,14 +44,14 @@ def test_values():
     wrong("00-2", [0, 0, 0, 0], "one number is expected")
 
 
-@pytest.mark.parametrize("seed", seeds(50, 3))
+@pytest.mark.parametrize("seed", seeds(25, 3))
 def test_functions(seed):
     """Longest first is within its factor, weights in proportion to the speeds are the best."""
     right("00-3", lpt, seed)
     right("00-4", lambda speeds: speeds / speeds.sum(), seed)
 
 
-@pytest.mark.parametrize("seed", seeds(50, 3))
+@pytest.mark.parametrize("seed", seeds(25, 3))
 def test_wrong_functions(seed):
     """Rules that forget the speeds, and weights that prove less or nothing, meet an instance."""
     wrong("00-3", lambda p: p.times.argmin(axis=1), "times the optimum is", seed)

@@ -88,14 +88,14 @@ def test_counterexamples():
     wrong("01-2", [[inf, inf]], "task 0 can use no server")
 
 
-@pytest.mark.parametrize("seed", seeds(50, 3))
+@pytest.mark.parametrize("seed", seeds(25, 3))
 def test_functions(seed):
     """The matching keeps within 2 T*, the rows within enumeration."""
     right("01-3", rounded, seed)
     right("01-4", with_rows, seed)
 
 
-@pytest.mark.parametrize("seed", seeds(50, 3))
+@pytest.mark.parametrize("seed", seeds(25, 3))
 def test_wrong_functions(seed):
     """The largest share without pruning, forgotten pairs and rows that say too little fail."""
     wrong("01-3", lambda p: oe.solve(p, "lp-rounding").solution, "but 2 T* =", seed)

@@ -111,14 +111,14 @@ def test_counterexamples():
     wrong("02-3", 90, "(value, usage, limit) is expected")
 
 
-@pytest.mark.parametrize("seed", seeds(50, 3))
+@pytest.mark.parametrize("seed", seeds(25, 3))
 def test_functions(seed):
     """Bisection finds the LP's value; two choices and one choice of pairs equal enumeration."""
     right("02-2", least, seed)
     right("02-4", product if seed % 2 else single, seed)
 
 
-@pytest.mark.parametrize("seed", seeds(50, 1))
+@pytest.mark.parametrize("seed", seeds(25, 1))
 def test_wrong_functions(seed):
     """Coarse prices, a bound that is none, and models that say too little meet an instance."""
     wrong("02-2", integer_price, "at a better one", seed)

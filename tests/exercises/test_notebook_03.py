@@ -79,7 +79,7 @@ def test_values():
     wrong("03-2", 2.8, "an array of shape (2,) is expected")
 
 
-@pytest.mark.parametrize("seed", seeds(50, 3))
+@pytest.mark.parametrize("seed", seeds(25, 3))
 def test_functions(seed):
     """The count, the sums from both ends and the program of differences agree with the lists."""
     right("03-1", lambda k: 2**k + 2, seed)
@@ -87,7 +87,7 @@ def test_functions(seed):
     right("03-4", three_tiers, seed)
 
 
-@pytest.mark.parametrize("seed", seeds(50, 1))
+@pytest.mark.parametrize("seed", seeds(25, 1))
 def test_wrong_functions(seed):
     """Off-by-one counts and sums, forgotten rows and integer variables are refused."""
     wrong("03-1", lambda k: 2 ** (k + 2), "with 1 branches you count 8, a list has 4", seed)

@@ -87,14 +87,14 @@ def test_counterexamples():
     wrong("05-2", [2, 1, 2, 1000], "an array of shape (2, 2) is expected")
 
 
-@pytest.mark.parametrize("seed", seeds(50, 3))
+@pytest.mark.parametrize("seed", seeds(25, 3))
 def test_functions(seed):
     """The dynamic program equals enumeration; all assignments are not worse than greedy ones."""
     right("05-3", least, seed)
     right("05-4", planned if seed % 2 else best_dispatching, seed)
 
 
-@pytest.mark.parametrize("seed", seeds(50, 1))
+@pytest.mark.parametrize("seed", seeds(25, 1))
 def test_wrong_functions(seed):
     """Free moves, greed, plans for one server and faulty solutions meet an instance."""
     wrong("05-3", lambda p: least(p, moves=False), "all plans of each task tried alone", seed)

@@ -80,13 +80,13 @@ def test_counterexamples():
     wrong("07-3", [[0, 0], [0, 0]], "the optimum is 0")
 
 
-@pytest.mark.parametrize("seed", seeds(50, 2))
+@pytest.mark.parametrize("seed", seeds(25, 2))
 def test_ants(seed):
     """Ants that look at completion are not worse than FCFS, with and without ready times."""
     right("07-4", ants(ready=seed % 2 == 0), seed)
 
 
-@pytest.mark.parametrize("seed", seeds(50, 2))
+@pytest.mark.parametrize("seed", seeds(25, 2))
 def test_wrong_ants(seed):
     """Everything on the fastest node, turns, chance, faulty or costly ones meet an instance."""
     wrong("07-4", fastest, "that of 'fcfs'", seed)

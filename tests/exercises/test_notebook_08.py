@@ -105,7 +105,7 @@ def test_counterexamples():
     wrong("08-4", [[0, 0.9], [1, 0]], "an OffloadingProblem is expected, got list")
 
 
-@pytest.mark.parametrize("seed", seeds(50, 3))
+@pytest.mark.parametrize("seed", seeds(25, 3))
 def test_functions(seed):
     """The backward table, the simulation and a table that is learnt pass."""
     right("08-2", table, seed)
@@ -113,7 +113,7 @@ def test_functions(seed):
     right("08-5", episodes, seed)
 
 
-@pytest.mark.parametrize("seed", seeds(50, 1))
+@pytest.mark.parametrize("seed", seeds(25, 1))
 def test_wrong_functions(seed):
     """Tables on the wrong axis, a forgotten correlation and agents that do not learn fail."""
     wrong("08-2", other_axis, "on Chain(costs=", seed)

@@ -83,7 +83,7 @@ def test_fixed_points():
     wrong("09-2", (32 / 11, 0), "a weight above 0")
 
 
-@pytest.mark.parametrize("seed", seeds(50, 2))
+@pytest.mark.parametrize("seed", seeds(25, 2))
 def test_aggregate(seed):
     """All nodes get the weighted mean, or keep what they have if nobody did a task."""
     right("09-3", aggregate, seed)
@@ -95,7 +95,7 @@ def test_aggregate(seed):
     wrong("09-3", lambda models, weights: aggregate(models, weights + 1), "node", seed)
 
 
-@pytest.mark.parametrize("seed", seeds(50, 1))
+@pytest.mark.parametrize("seed", seeds(25, 1))
 def test_shares_under_a_budget(seed):
     """Maps of all nodes teach the cloud; those of two busy ones, or none, do not."""
     right("09-4", as_many_each, seed)

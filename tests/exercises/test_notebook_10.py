@@ -27,7 +27,7 @@ def cache_model(size, asked, memory, *, room=True, own=True, anybody=True, whole
     return m
 
 
-@pytest.mark.parametrize("seed", seeds(50, 3))
+@pytest.mark.parametrize("seed", seeds(25, 3))
 def test_right_model(seed):
     """A model with one variable a model and a server passes."""
     right("10-1", cache_model, seed)
