@@ -30,7 +30,7 @@ import itertools
 import math
 import warnings
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -42,11 +42,11 @@ from optedge.formulations.base import (
     FloatArray,
     IntArray,
     Lane,
-    Problem,
     array_field,
 )
 from optedge.formulations.base.rows import lp_bound
-from optedge.formulations.upload import bounds, building, coding, evaluation, models, plans
+from optedge.formulations.upload import bounds, building, coding, models, plans
+from optedge.formulations.upload.derived import DerivedData, frozen
 from optedge.formulations.upload.exact import certificates
 from optedge.formulations.upload.plans import UploadPlan as UploadPlan
 from optedge.networks.graph import LayerGraph
@@ -56,11 +56,10 @@ if TYPE_CHECKING:
     from optedge.formulations.offloading import OffloadingProblem, Schedule
 
 Use = Literal["best", "forced"]
-_Array = TypeVar("_Array", bound=npt.NDArray[Any])
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class UploadProblem(Problem):
+class UploadProblem(DerivedData):
     """Layers of one or several chains that one client uploads to given servers.
 
     A solution is an :class:`UploadPlan`.
@@ -143,7 +142,7 @@ class UploadProblem(Problem):
 
     def _fill_in(self, field: str, default: npt.NDArray[Any]) -> None:
         if getattr(self, field) is None:
-            object.__setattr__(self, field, _frozen(default))
+            object.__setattr__(self, field, frozen(default))
 
     def _warn_of_savings(self) -> None:
         for j in np.flatnonzero(self.savings < 0)[:1]:
@@ -245,126 +244,6 @@ class UploadProblem(Problem):
             If there are none, or their ``use`` differs.
         """
         return cls(**{**building.of_problems(problems), **fields})
-
-    # ---- data
-
-    @property
-    def n_layers(self) -> int:
-        """Number of layers of all chains."""
-        return int(self.client_times.size)
-
-    @functools.cached_property
-    def values(self) -> FloatArray:
-        """What executing each layer alone saves, :math:`a_j`, ``(n_layers,)``, s; 0 if it stays."""
-        a = self.client_times - self.server_times - self.sends_in - self.sends_out
-        return _frozen(np.where(self.stays, 0.0, a))
-
-    @functools.cached_property
-    def is_linked(self) -> BoolArray:
-        """Whether layers j and j + 1 are of one chain and have servers, ``(n_layers - 1,)``."""
-        return _frozen((np.diff(self.chain) == 0) & ~self.stays[:-1] & ~self.stays[1:])
-
-    @functools.cached_property
-    def savings(self) -> FloatArray:
-        """What executing layers j and j + 1 saves besides, :math:`s_j`, ``(n_layers - 1,)``, s.
-
-        What is negative within rounding counts as 0.
-        """
-        over = self.sends_out[:-1] + self.sends_in[1:]
-        s = over - self.hops[1:]
-        s[(s < 0) & (s > -1e-12 * over)] = 0.0
-        return _frozen(np.where(self.is_linked, s, 0.0))
-
-    @functools.cached_property
-    def seconds(self) -> FloatArray:
-        """Upload time of each layer, ``(n_layers,)``; 0 if it stays."""
-        return _frozen(np.where(self.stays, 0.0, self.upload_times))
-
-    @functools.cached_property
-    def layers(self) -> IntArray:
-        """The layers whose upload takes time: those that an order decides, ``(m,)``."""
-        return _frozen(np.flatnonzero(self.seconds > 0).astype(np.int64))
-
-    @functools.cached_property
-    def is_free(self) -> BoolArray:
-        """Which layers have a server and size 0: usable from the beginning, ``(n_layers,)``."""
-        return _frozen(~self.stays & (self.seconds == 0))
-
-    @property
-    def is_supermodular(self) -> bool:
-        """Whether no saving is negative; guarantees of orders rest on it."""
-        return bool((self.savings >= 0).all())
-
-    @functools.cached_property
-    def base_delay(self) -> float:
-        """Delay of a query while nothing is uploaded, s."""
-        return math.fsum(self.client_times)
-
-    @functools.cached_property
-    def total_seconds(self) -> float:
-        """Time of all uploads, s."""
-        return math.fsum(self.seconds)
-
-    # ---- what a set of layers is worth
-
-    def mask(self, layers: Iterable[int]) -> BoolArray:
-        """Return a set of layers as an array of bool, ``(n_layers,)``.
-
-        Raises
-        ------
-        ValueError
-            If a layer does not exist or stays at the client.
-        """
-        chosen = np.zeros(self.n_layers, dtype=bool)
-        for j in layers:
-            if not 0 <= j < self.n_layers:
-                raise ValueError(f"there is no layer {j}, layers are 0 to {self.n_layers - 1}.")
-            if self.stays[j]:
-                raise ValueError(f"layer {j} stays at the client.")
-            chosen[j] = True
-        return chosen
-
-    def tda(self, layers: Iterable[int]) -> float:
-        """Return the total delay advantage of executing exactly ``layers`` on servers, s."""
-        return evaluation.forced_benefit(self.values, self.savings, self.mask(layers))
-
-    def lda(self, part: Iterable[int], layers: Iterable[int] = ()) -> float:
-        """Return what ``part`` adds to the TDA of ``layers``, s; may be negative."""
-        before, added = list(layers), list(part)
-        return self.tda([*before, *added]) - self.tda(before)
-
-    def elda(self, part: Iterable[int], layers: Iterable[int] = ()) -> float:
-        """Return LDA a second of upload and unit of input of the task of the first layer in part.
-
-        Without upload time it is ``inf`` if LDA is not negative, else ``-inf``.
-
-        Raises
-        ------
-        ValueError
-            If ``part`` is empty.
-        """
-        added = list(part)
-        if not added:
-            raise ValueError("part holds no layer.")
-        gain, seconds = self.lda(added, layers), math.fsum(self.seconds[added])
-        if seconds == 0:
-            return math.inf if gain >= 0 else -math.inf
-        return gain / seconds / float(self.input_sizes[self.chain[min(added)]])
-
-    def forced_delay(self, layers: Iterable[int]) -> float:
-        """Return f: the delay of a query that executes exactly ``layers`` on servers, s."""
-        return self.base_delay - self.tda(layers)
-
-    def best_delay(self, layers: Iterable[int]) -> float:
-        """Return g: the delay of a query that makes the best of usable ``layers``, s."""
-        return self.base_delay - evaluation.best_benefit(
-            self.values, self.savings, self.mask(layers)
-        )
-
-    @functools.cached_property
-    def least_delay(self) -> float:
-        """Delay of a query once all is uploaded, under best use, s."""
-        return self.best_delay(np.flatnonzero(~self.stays))
 
     # ---- evaluation of plans
 
@@ -493,7 +372,7 @@ class UploadProblem(Problem):
     @functools.cached_property
     def choices(self) -> BoolArray:
         """The keys of each layer whose upload takes time, ``(m, m)``: all."""
-        return _frozen(np.ones((self.layers.size, self.layers.size), dtype=bool))
+        return frozen(np.ones((self.layers.size, self.layers.size), dtype=bool))
 
     @functools.cached_property
     def data(self) -> Any:
@@ -521,8 +400,3 @@ class UploadProblem(Problem):
     def encode(self, x: UploadPlan) -> IntArray:
         """Return the code of the order in which ``x`` sends its layers."""
         return coding.encode(self, x)
-
-
-def _frozen(array: _Array) -> _Array:
-    array.setflags(write=False)
-    return array
