@@ -272,6 +272,12 @@ def if_z_has_no_weight(problem, result):
     return None if balanced else if_no_pool_is_ever_busy(problem, result)
 
 
+def within_the_tolerance(problem, result):
+    """Return factor 1 for data with a common unit, else one larger by the tolerance told."""
+    tolerance = result.info.get("tolerance", 0.0)
+    return 1.0 + tolerance / result.bound if tolerance else 1.0
+
+
 def on_a_chain(problem, result):
     """Return factor 1 for a chain."""
     chain = all(list(row) == [k + 1] for k, row in enumerate(problem.successors[:-1]))
@@ -297,6 +303,7 @@ GUARANTEES = {
     "lp-rounding": lambda p, r: float(r.info["most_shares"]),
     "lpt": longest_first,
     "lst": always(2.0),
+    "makespan-exact": within_the_tolerance,
     "min-cut": always(1.0),
     "neurosurgeon": on_a_chain,
     "offset-dp": if_no_pool_is_ever_busy,

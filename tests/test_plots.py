@@ -268,6 +268,76 @@ def test_upload_refuses(plans, fields, message):
         oe.plots.upload(p, plans, **fields)
 
 
+def test_refutation_packs_prices_against_all_tasks():
+    """By hand: in 5 s the servers finish 10 and 4 of 16 units of work; 2 are short."""
+    p = oe.MakespanProblem([[3, 6], [2, 4], [2, 4], [1, 2]])
+    _, given = plt.subplots()
+    ax = oe.plots.refutation(p, 5, [6, 4, 4, 2], given)
+    assert ax is given
+    hatched = [c for c in ax.collections if c.get_hatch()]
+    ends = [path.get_extents() for c in ax.collections for path in c.get_paths()]
+    rows = [[(b.x0, b.x1) for b in ends if b.y0 == pytest.approx(k - 0.4)] for k in range(3)]
+    assert (rows[0][0][0], rows[0][-1][1]) == (0, 10)
+    assert rows[1] == [(10, 14), (14, 16)]  # the second is what is short
+    assert rows[2] == [(0, 6), (6, 10), (10, 14), (14, 16)]
+    assert [c.get_paths()[0].get_extents().x0 for c in hatched] == [14]
+    assert [t.get_text() for t in ax.get_yticklabels()] == [
+        "server 0: 10",
+        "server 1: 4",
+        "all tasks: 16",
+    ]
+    assert ax.get_title() == "2 of 16 cannot be packed: no schedule ends by 5 s"
+    assert ax.get_xlabel() == "price"
+    assert {"task 0", "task 3"} <= set(written(ax))
+
+
+def test_refutation_that_fails_says_that_it_is_open():
+    """Nothing is hatched; ready times take room, a pair that may not be used none."""
+    p = oe.MakespanProblem([[3, np.inf], [2, 4], [2, 4]], ready=[0.5, 1.0])
+    ax = oe.plots.refutation(p, 5.5, [3, 2, 2])
+    assert [t.get_text() for t in ax.get_yticklabels()][:2] == ["server 0: 5", "server 1: 2"]
+    assert (
+        ax.get_title() == "0 more than 7 can be packed: whether a schedule ends by 5.5 s stays open"
+    )
+    assert not any(c.get_hatch() for c in ax.collections)
+
+
+@pytest.mark.parametrize("factor", [1.0, 0.1, 1e9 / 7])
+def test_refutation_at_a_deadline_that_schedules_meet(factor):
+    """Knapsacks of any data are those by hand: 3 and 4 s do not fit into 6."""
+    times = np.array([[2, np.inf, 8], [0, 3, 5], [3, np.inf, 4], [4, 4, 0]])
+    p = oe.MakespanProblem(factor * times, ready=factor * np.array([2.0, 2.0, 0.0]))
+    ax = oe.plots.refutation(p, factor * 8.01, [6, 2, 4, 8])
+    labels = [t.get_text() for t in ax.get_yticklabels()]
+    assert labels == ["server 0: 16", "server 1: 8", "server 2: 14", "all tasks: 20"]
+
+
+@pytest.mark.parametrize(
+    ("deadline", "prices", "message"),
+    [
+        (5, [1, 2, 3], r"prices must have shape \(4,\), got \(3,\)"),
+        (5, [1, 2, -3, 4], "whole numbers from 0, got -3 for task 2"),
+        (5, [1, 2.5, 3, 4], "whole numbers from 0, got 2.5 for task 1"),
+        (5, [1, 2, 3, np.nan], "whole numbers from 0, got nan for task 3"),
+        (5, [0, 0, 0, 0], "sum to 1 at least and 2\\^30 at most, got 0"),
+        (5, [2**30, 1, 0, 0], "sum to 1 at least and 2\\^30 at most"),
+        (0.5, [1, 2, 3, 4], "server 1 is ready at 1 s, after the deadline"),
+        (np.inf, [1, 2, 3, 4], "deadline must be finite"),
+    ],
+)
+def test_refutation_refuses(deadline, prices, message):
+    """What cannot be drawn is told."""
+    with pytest.raises(ValueError, match=message):
+        oe.plots.refutation(P, deadline, prices)
+
+
+def test_refutation_declines_memory_rows():
+    """The knapsacks know nothing of memory."""
+    packed = P.replace(memory=[1, 1, 1, 1], capacity=[3, 3])
+    with pytest.raises(ValueError, match="memory rows"):
+        oe.plots.refutation(packed, 5, [1, 1, 1, 1])
+
+
 @pytest.mark.parametrize("name", ["gaps", "convergence", "profile"])
 def test_study_plots_take_and_return_axes(study, name):
     """Every plot of a study draws where it is told and labels both axes it needs."""

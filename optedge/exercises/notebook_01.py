@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+import itertools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from optedge.exercises.answers import Refused, differs, guessed, model_optimum, same
+from optedge.exercises.answers import (
+    Refused,
+    differs,
+    guessed,
+    model_optimum,
+    number,
+    same,
+    whole,
+)
 from optedge.exercises.drawing import (
     best_makespan,
     drop_task_server_or_time,
+    fewer,
     schedule_fault,
     tiny_makespan,
     tiny_makespan_with_memory,
 )
 from optedge.exercises.registry import exercise, prediction
-from optedge.formulations.base import Certificate
+from optedge.formulations.base import Certificate, FloatArray, IntArray
 from optedge.formulations.makespan import MakespanProblem
 from optedge.papers.edge_learning import counterexample
 from optedge.solvers.front import solve
 
 MOST_TASKS, MOST_SERVERS = 6, 5  # of a counterexample: everything can be tried
+S5 = ((2, 7, 7), (6, 4, 5), (5, 2, 3), (7, 7, 9), (4, 9, 8), (9, 5, 5))
+SHORT = 15  # sum of prices that fit on a slip of paper
 
 
 @prediction("01-p1")
@@ -131,3 +144,84 @@ def memory_rows(answer: Callable[..., Any], p: MakespanProblem) -> str:
     says = "is infeasible" if np.isinf(found) else f"has the optimum {found:g}"
     truth = "there is no schedule" if np.isinf(best) else f"enumeration finds {best:g}"
     return f"your model {says}, {truth}"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Priced:
+    """A deadline, and prices at which the servers pack what they finish by then.
+
+    Parameters
+    ----------
+    times
+        Seconds, ``(n, m)``; ``inf`` where a task cannot go.
+    deadline
+        Whole seconds.
+    prices
+        Whole numbers from 0, ``(n,)``.
+    """
+
+    times: FloatArray
+    deadline: int
+    prices: IntArray
+
+    def knapsacks(self) -> IntArray:
+        """Return the largest sum of prices that each server finishes by the deadline, ``(m,)``."""
+        sets = np.array(list(itertools.product((0, 1), repeat=self.prices.size)))
+        reachable = np.where(np.isfinite(self.times), self.times, self.deadline + 1.0)
+        fits = sets @ reachable <= self.deadline
+        worth: IntArray = np.where(fits, (sets @ self.prices)[:, None], 0).max(axis=0)
+        return worth
+
+
+@prediction("01-p3")
+def packed_by_work(guess: Any) -> str:
+    """Guess the knapsacks of S1's servers at the deadline 5, if prices are the work."""
+    s1 = MakespanProblem.related([6, 4, 4, 2], [2, 1])
+    return guessed(guess, *Priced(s1.times, 5, np.array([6, 4, 4, 2])).knapsacks().tolist())
+
+
+@exercise("01-5", kind="solution")
+def prices_on_a_slip(answer: Any) -> str:
+    """Find whole prices, 15 in all at most, that refute the deadline 9 of S5."""
+    prices = whole(answer, (len(S5),))
+    if (prices < 0).any():
+        raise Refused("a price is below 0, which proves nothing")
+    total = int(prices.sum())
+    if total > SHORT:
+        return f"the prices sum to {total}, and at most {SHORT} are allowed"
+    packed = int(Priced(np.array(S5, dtype=np.float64), 9, prices).knapsacks().sum())
+    if packed < total:
+        return ""
+    return f"the servers can pack {packed}, which is not below the sum of the prices, {total}"
+
+
+def priced(rng: np.random.Generator, size: int) -> Priced:
+    """Draw an instance with a deadline near its optimum, and prices from 0 to 9."""
+    p = tiny_makespan(rng, size)
+    deadline = max(1, int(best_makespan(p)) + int(rng.integers(-2, 2)))
+    return Priced(p.times, deadline, rng.integers(0, 10, p.n_tasks))
+
+
+def smaller_priced(p: Priced) -> Iterator[Priced]:
+    """List the instances with fewer tasks, a server less, or a time or a price of 1."""
+    n, m = p.times.shape
+    for tasks in fewer(n):
+        yield Priced(p.times[tasks], p.deadline, p.prices[tasks])
+    for servers in fewer(m):
+        yield Priced(p.times[:, servers], p.deadline, p.prices)
+    for i, j in np.argwhere(np.isfinite(p.times) & (p.times != 1)).tolist():
+        times = p.times.copy()
+        times[i, j] = 1
+        yield dataclasses.replace(p, times=times)
+    for i in np.flatnonzero(p.prices > 1).tolist():
+        yield dataclasses.replace(p, prices=np.where(np.arange(n) == i, 1, p.prices))
+
+
+@exercise("01-6", draw=priced, smaller=smaller_priced, points=2)
+def excess_of_prices(answer: Callable[..., Any], p: Priced) -> str:
+    """Write excess(times, deadline, prices): what the knapsacks hold above the sum of prices."""
+    value = number(answer(p.times.copy(), p.deadline, p.prices.copy()))
+    packed, total = int(p.knapsacks().sum()), int(p.prices.sum())
+    if same(value, packed - total):
+        return ""
+    return f"you say {value:g}; the servers can pack {packed}, and the prices sum to {total}"

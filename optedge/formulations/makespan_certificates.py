@@ -12,6 +12,8 @@ because a server is busy for its load and a task ends no earlier than the server
 own time. With a threshold, only the pairs that end by it are in :math:`E_i`: a schedule either uses
 a longer pair, and then lasts at least as long as the next longer one, or it does not, and then the
 weights bound it. If the priced memory of the tasks exceeds that of the servers, there is none.
+
+Whole prices of the tasks that refute a whole deadline are valued in ``deadlines.certificates``.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from optedge.formulations.base import BoolArray, Certificate, FloatArray, simplex_weights
+from optedge.formulations.deadlines import certificates as refutations
 from optedge.formulations.makespan_moves import SLACK
 
 if TYPE_CHECKING:
@@ -101,18 +104,22 @@ def certify(problem: MakespanProblem, certificate: Certificate) -> float:
         Of kind ``"weights"`` (arrays ``servers``, optionally ``tasks``; together they sum to 1),
         ``"deadline"`` (``servers``, summing to 1, and ``threshold`` of shape (1,)) or ``"memory"``
         (``memory``, summing to 1: proves that there is no solution). The first two take
-        ``memory`` (n_servers,) as well.
+        ``memory`` (n_servers,) as well. Or of kind ``"prices"``, with the arrays of
+        :func:`optedge.formulations.deadlines.certificates.certify`.
 
     Raises
     ------
     ValueError
-        If an array is missing, of the wrong shape, negative, not finite, or does not sum to 1.
+        If an array is missing, of the wrong shape, negative, not finite, or does not sum to 1,
+        or if whole numbers are wanted and not given.
     """
     n, m = problem.n_tasks, problem.n_servers
     arrays = certificate.arrays
     if certificate.kind == "memory":
         prices = simplex_weights(certificate, {"memory": (m,)})
         return math.inf if memory_excess(problem, prices) > 0 else -math.inf
+    if certificate.kind == refutations.KIND:
+        return refutations.certify(problem, certificate)
     shapes: dict[str, tuple[int, ...]] = {"servers": (m,)}
     if certificate.kind == "weights" and "tasks" in arrays:
         shapes["tasks"] = (n,)

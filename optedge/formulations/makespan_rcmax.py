@@ -15,28 +15,47 @@ from optedge.formulations.makespan import MakespanProblem
 _FOLDER = Path(__file__).resolve().parent.parent / "data" / "rcmax"
 
 
-def rcmax_files() -> list[Path]:
-    """Return the 24 instance files that come with the package, sorted by number.
+def rcmax_files(*, hard: bool = False) -> list[Path]:
+    """Return the instance files that come with the package, sorted by number.
 
-    Their source is named in the README beside them.
+    Parameters
+    ----------
+    hard
+        The 23 files that exact methods find hard, up to 1000 tasks or 50 servers, in place of the
+        24 of the usual sample.
+
+    Returns
+    -------
+    list of Path
+        Files for :func:`read_rcmax`. Their source is named in the README beside them.
     """
-    return sorted((p for p in _FOLDER.glob("*.txt") if p.stem.isdigit()), key=lambda p: int(p.stem))
+    files = (p for p in _folder(hard).glob("*.txt") if p.stem.isdigit())
+    return sorted(files, key=lambda p: int(p.stem))
 
 
-def rcmax_best_known() -> dict[str, tuple[int, bool]]:
+def rcmax_best_known(*, hard: bool = False) -> dict[str, tuple[int, bool]]:
     """Return the best known makespan of each packaged instance and whether it is proved optimal.
+
+    Parameters
+    ----------
+    hard
+        Whether the hard files are meant, as in :func:`rcmax_files`.
 
     Returns
     -------
     dict
         The file's stem, such as ``"1066"``, to ``(value, proved)``.
     """
-    with open(_FOLDER / "bks.csv", newline="", encoding="utf-8") as file:
+    with open(_folder(hard) / "bks.csv", newline="", encoding="utf-8") as file:
         rows = sorted(csv.DictReader(file), key=lambda row: int(Path(row["file"]).stem))
     return {
         Path(row["file"]).stem: (int(row["best_known"]), row["proved_optimal"] == "1")
         for row in rows
     }
+
+
+def _folder(hard: bool) -> Path:
+    return _FOLDER / "hard" if hard else _FOLDER
 
 
 def read_rcmax(path: str | os.PathLike[str]) -> MakespanProblem:

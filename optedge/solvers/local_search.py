@@ -51,7 +51,7 @@ def search_locally(problem: Any, options: LocalSearchOptions, run: Run) -> None:
         limit = min(chunk, run.evaluations_left)
         last = limit < chunk
         if local:
-            finished, priced = _rounds(
+            finished, priced = rounds(
                 data, best, choices, table, counts, options.strength, left, limit, run.rng
             )
         else:
@@ -69,7 +69,7 @@ def search_locally(problem: Any, options: LocalSearchOptions, run: Run) -> None:
 
 
 @kernel
-def _rounds(
+def rounds(
     data: Any,
     best: IntArray,
     choices: BoolArray,
@@ -88,9 +88,9 @@ def _rounds(
     x = best.copy()
     state = start(data, x)
     cost = price(data, state, x, 0, x[0])
-    rounds, priced = 0, 0
+    done, priced = 0, 0
     # Beside its moves a round takes time for its code; where few moves exist, that is all.
-    while rounds < most and rounds * x.size // 2 <= limit:
+    while done < most and done * x.size // 2 <= limit:
         for _ in range(strength):
             i = int(rng.random() * x.size)
             apply(data, state, x, i, draw_option(table, counts, i, rng))
@@ -98,7 +98,7 @@ def _rounds(
         priced += spent
         if not local or priced == limit:
             break
-        rounds += 1
+        done += 1
         priced += 1
         candidate = price(data, state, x, 0, x[0])
         if candidate <= cost:
@@ -107,4 +107,4 @@ def _rounds(
         else:
             x[:] = best
             state = start(data, x)
-    return rounds, priced
+    return done, priced

@@ -211,6 +211,8 @@ class Run:
     def raise_bound(self, value: float, certificate: Certificate | None = None) -> None:
         """State a proved lower bound; without a certificate it counts as found by search.
 
+        A certificate may follow: given with the value of the bound it replaces the word "search".
+
         Raises
         ------
         SolverError
@@ -224,6 +226,8 @@ class Run:
             self.bound = float(value)
             self.proof = "search" if certificate is None else "certificate"
             self._record()
+        elif certificate is not None and value == self.bound:
+            self.proof = "certificate"
 
     def _record(self) -> None:
         self._rows.append((self.seconds, self.evaluations, self.objective, self.bound))

@@ -56,10 +56,49 @@ def at_most_one(p, memory, capacity):
     return m
 
 
+def packed(times, deadline, prices):
+    """Fill the textbook's table of one server over the whole seconds up to the deadline."""
+    table = np.zeros(deadline + 1)
+    for time, price in zip(times, prices, strict=True):
+        if time <= deadline:
+            time = int(time)
+            table[time:] = np.maximum(table[time:], table[: deadline + 1 - time] + price)
+    return table[-1]
+
+
+def excess(times, deadline, prices):
+    """Sum the knapsacks, less the prices."""
+    return sum(packed(column, deadline, prices) for column in times.T) - prices.sum()
+
+
+def one_task_each(times, deadline, prices):
+    """Let a server pack its dearest task only."""
+    return np.where(times <= deadline, prices[:, None], 0).max(axis=0).sum() - prices.sum()
+
+
+def whatever_fits(times, deadline, prices):
+    """Forget that tasks of a server run one after the other."""
+    return np.where(times <= deadline, prices[:, None], 0).sum() - prices.sum()
+
+
+def dearest_first(times, deadline, prices):
+    """Pack by price a second, greedily."""
+    total = -prices.sum()
+    for column in times.T:
+        left = deadline
+        for i in np.argsort(-prices / column, kind="stable"):
+            if column[i] <= left:
+                left -= column[i]
+                total += prices[i]
+    return total
+
+
 def test_predictions():
-    """Task 0 is split and rounding gives 10; the published annealing ends on server 1 at 16."""
+    """Task 0 is split; the published annealing ends on server 1; knapsacks hold 10 and 4."""
     guess_right("01-p1", (0, 10))
     guess_wrong("01-p1", (1, 4.07), "it is 0, 10")
+    guess_right("01-p3", (10, 4))
+    guess_wrong("01-p3", (10, 5), "it is 10, 4")
     guess_right("01-p2", (1, 16))
     guess_wrong("01-p2", (0, 8), "it is 1, 16")
 
@@ -88,16 +127,29 @@ def test_counterexamples():
     wrong("01-2", [[inf, inf]], "task 0 can use no server")
 
 
+def test_prices_on_a_slip():
+    """Prices that refute 9 count; weak, large, broken and negative ones do not."""
+    right("01-5", [1, 2, 1, 3, 3, 2])
+    right("01-5", np.array([1.0, 2.0, 1.0, 4.0, 4.0, 3.0]))
+    wrong("01-5", [1, 2, 1, 3, 2, 2], "can pack 11, which is not below the sum of the prices, 11")
+    wrong("01-5", [0, 0, 0, 0, 0, 0], "can pack 0, which is not below the sum of the prices, 0")
+    wrong("01-5", [10, 22, 10, 31, 23, 21], "sum to 117, and at most 15 are allowed")
+    wrong("01-5", [0.1, 0.2, 0.1, 0.3, 0.3, 0.2], "entry 0 is 0.1, a whole number is expected")
+    wrong("01-5", [1, 2, -1, 3, 3, 2], "a price is below 0")
+    wrong("01-5", [1, 2, 1, 3, 3], "an array of shape (6,) is expected")
+
+
 @pytest.mark.parametrize("seed", seeds(25, 3))
 def test_functions(seed):
-    """The matching keeps within 2 T*, the rows within enumeration."""
+    """The matching keeps within 2 T*, the rows within enumeration, the excess is that of tables."""
+    right("01-6", excess, seed)
     right("01-3", rounded, seed)
     right("01-4", with_rows, seed)
 
 
 @pytest.mark.parametrize("seed", seeds(25, 3))
 def test_wrong_functions(seed):
-    """The largest share without pruning, forgotten pairs and rows that say too little fail."""
+    """Largest shares without pruning, forgotten pairs, weak rows, careless knapsacks fail."""
     wrong("01-3", lambda p: oe.solve(p, "lp-rounding").solution, "but 2 T* =", seed)
     wrong("01-3", lambda p: np.zeros(p.n_tasks, dtype=int), "not yet", seed)
     wrong("01-3", lambda p: shares(p), "a solution holds", seed)
@@ -105,3 +157,9 @@ def test_wrong_functions(seed):
     wrong("01-4", one_row, "your model has the optimum", seed)
     wrong("01-4", at_most_one, "your model has the optimum 0, enumeration finds 1", seed)
     wrong("01-4", lambda p, *_: p.bound("LP").value, "ConcreteModel is expected, got float", seed)
+    wrong("01-6", one_task_each, "the servers can pack", seed)
+    wrong("01-6", whatever_fits, "the servers can pack", seed)
+    wrong("01-6", dearest_first, "the servers can pack", seed)
+    wrong("01-6", lambda *p: -excess(*p), "the servers can pack", seed)
+    wrong("01-6", lambda times, deadline, prices: excess(times, deadline - 1, prices), "say", seed)
+    wrong("01-6", lambda times, deadline, prices: prices, "one number is expected", seed)

@@ -348,7 +348,9 @@ def test_fit_returns_the_curve_of_exact_points():
     ("noise", "ranges"),
     [
         (1e-4, {"a": (0.00400, 0.00406), "b": (-0.01279, -0.01272), "c": (0.96334, 0.96350)}),
-        (1e-3, {"a": (0.0037, 0.0044), "b": (-0.0130, -0.0124)}),
+        pytest.param(
+            1e-3, {"a": (0.0037, 0.0044), "b": (-0.0130, -0.0124)}, marks=pytest.mark.slow
+        ),
     ],
 )
 def test_fit_of_noisy_points(noise, ranges):

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from conftest import examples
+from conftest import examples, seeds
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -580,7 +580,7 @@ def test_minors_of_the_diamond():
 
 
 @pytest.mark.parametrize("kind", ["whole", "zeros", "real", "no links"])
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", seeds(8, 4))
 def test_the_throughput_model(seed, kind):
     """The slowest stage: the MILP is the optimum of enumeration, its relaxation no more."""
     tiers = 2 + seed % 2

@@ -29,15 +29,16 @@ from optedge import kernels
 
 TIMES = [[1.0, 4.0], [2.0, INF], [3.0, 1.0]]
 
-TINY = [  # seed, shape and kind of data of the instances that models are checked on
-    *[(seed, {}) for seed in range(4)],
-    *[(seed, {"missing": 0.4}) for seed in range(4)],
-    *[(seed, {"ready": True, "missing": 0.2}) for seed in range(4)],
-    *[(seed, {"memory": 1.1}) for seed in range(4)],
-    *[
-        (seed, {"memory": 1.25, "missing": 0.3, "ready": True, "integer": True})
-        for seed in range(4)
-    ],
+KINDS = [  # shape and kind of data of the instances that models are checked on
+    {},
+    {"missing": 0.4},
+    {"ready": True, "missing": 0.2},
+    {"memory": 1.1},
+    {"memory": 1.25, "missing": 0.3, "ready": True, "integer": True},
+]
+TINY = [
+    *[(seed, fields) for seed in range(2) for fields in KINDS],
+    *[pytest.param(seed, fields, marks=pytest.mark.slow) for seed in (2, 3) for fields in KINDS],
     (0, {"n": 1, "m": 1}),
     (1, {"n": 1, "m": 4, "ready": True}),
     (2, {"n": 4, "m": 1}),

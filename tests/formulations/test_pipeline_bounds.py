@@ -153,7 +153,10 @@ def test_every_plan_satisfies_the_rows(seed):
     assert with_openers > 10
 
 
-@pytest.mark.parametrize(("name", "capacity"), EXAMPLES)
+@pytest.mark.parametrize(
+    ("name", "capacity"),
+    [pytest.param(*e, marks=[pytest.mark.slow] * (e[0] in ("B1", "Bm"))) for e in EXAMPLES],
+)
 def test_bounds_of_the_worked_examples(name, capacity):
     """The bounds of section 7 are below its optima, for both services, with and without hold."""
     *_, makespan, delay, apart = EXAMPLES[name, capacity]

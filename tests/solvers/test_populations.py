@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import INF, brute_force, random_problem
+from conftest import INF, brute_force, random_problem, seeds
 
 import optedge as oe
 from optedge.formulations.offloading import OffloadingProblem
@@ -345,7 +345,7 @@ def test_heuristic_of_the_problem():
 
 
 @every
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(3, 1))
 def test_optimum_of_tiny_instances(name, seed):
     """The best of five runs of 5000 evaluations is the best of at most a thousand codes."""
     makespan = random_problem(seed, 5, 3, missing=0.2, memory=2.0)
