@@ -1,8 +1,8 @@
 """What ``makespan-exact`` does by turns with a deadline that prices leave open.
 
-Dives look for a schedule within the deadline, a complete tree for one or for the proof that there
-is none. Where the makespan known is farther above, dives half way and a search that brings down the
-best schedule narrow the gap from above.
+Dives look for a schedule within the deadline, and groups of machines go on from where they end; a
+complete tree looks for one or for the proof that there is none. Where the makespan known is farther
+above, dives half way and a search that brings down the best schedule narrow the gap from above.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from optedge.formulations.deadlines import dives, tree
 from optedge.formulations.deadlines.prices import MET, OPEN, REFUTED
 
 if TYPE_CHECKING:
+    from optedge.formulations.base import IntArray
     from optedge.formulations.deadlines.root import Root
     from optedge.solvers.makespan_exact import Climb
 
 ALL = 1 << 60
 GROUPS = 20  # evaluations at most before the clock is looked at: groups vary
+AFTER_A_DIVE = 30  # evaluations of groups that go on from where it ended
 
 
 class Search:
@@ -33,6 +35,10 @@ class Search:
     def share(self) -> float:
         """Return its share of the time, relative to the others."""
         return 1.0
+
+    def last(self) -> bool:
+        """Tell whether this deadline alone is between the bound and the makespan known."""
+        return self.climb.known == self.root.deadline + 1
 
     def fits(self) -> bool:
         """Tell whether there is anything to do."""
@@ -53,7 +59,7 @@ class Branching(Search):
 
     def share(self) -> float:
         """Return more where a refutation of this deadline would be the end."""
-        return 2.0 if self.climb.known == self.root.deadline + 1 else 1.0
+        return 4.0 if self.last() else 1.0
 
     def fits(self) -> bool:
         """Tell whether nodes are left."""
@@ -104,8 +110,12 @@ class Lowering(Search):
 
     def __init__(self, climb: Climb, root: Root) -> None:
         super().__init__(climb, root)
-        self.aim, self.owed = ALL, 0.0
+        self.aimed, self.owed = (ALL, 0), 0.0  # at a deadline, as the groups' so many-th aim
         self.costs, self.gains = [0.0, 0.0], [1, 1]  # of rounds, of groups
+
+    def share(self) -> float:
+        """Return little where one unit is left: the others look for no less."""
+        return 0.3 if self.last() else 1.0
 
     def go_on(self, evaluations: int) -> int | None:
         """Make a round, or let groups share; nothing is refuted."""
@@ -133,10 +143,9 @@ class Lowering(Search):
     def _share(self, evaluations: int) -> float:
         climb, groups = self.climb, self.climb.groups
         before, aim = groups.spent, max(self.root.deadline, climb.known - 1)
-        if aim != self.aim or climb.touched:
-            climb.touched = False
+        if (aim, groups.aims) != self.aimed:
             groups.aim(climb.best, aim, self.root.prices, climb.space)
-            self.aim = aim
+            self.aimed = aim, groups.aims
         if groups.go_on(min(evaluations, GROUPS)):
             climb.offer(groups.machine, "groups")
         return groups.spent - before
@@ -154,9 +163,7 @@ class Diving(Search):
 
     def share(self) -> float:
         """Return more than the others have: what a deadline is worth shows in dives."""
-        import os
-
-        return float(os.environ.get("DSHARE", "2"))
+        return 2.0
 
     def go_on(self, evaluations: int) -> int | None:
         """Dive on; dives refute nothing."""
@@ -174,19 +181,20 @@ class Diving(Search):
             climb.offer(climb.schedule, self.by)
         elif status == REFUTED:
             near = climb.improve(self.root.allowed, deadline, self.by)
-            import os
-
-            if climb.known > deadline and os.environ.get("AFTER", "1") != "0":
-                groups = climb.groups
-                spent = groups.spent
-                groups.aim(near, deadline, self.root.prices, climb.space)
-                groups.go_on(float(os.environ.get("AFTER", "30")))
-                climb.offer(groups.machine, self.by + ", groups")
-                whole = int(groups.spent - spent)
-                self.spent += whole
-                climb.started.count(whole)
-                climb.touched = True
+            if climb.known > deadline:
+                self._share(near)
         return None
+
+    def _share(self, near: IntArray) -> None:
+        """Let groups go on from where a dive ended."""
+        climb, groups = self.climb, self.climb.groups
+        before = groups.spent
+        groups.aim(near, self.root.deadline, self.root.prices, climb.space)
+        groups.go_on(AFTER_A_DIVE)
+        climb.offer(groups.machine, self.by + ", groups")
+        spent = int(groups.spent - before)
+        self.spent += spent
+        climb.started.count(spent)
 
 
 class DivingHalfway(Diving):

@@ -89,10 +89,12 @@ def makespan_exact(problem: MakespanProblem, options: MakespanExactOptions, run:
     have none, or one that is too small, of a coarse unit first and then of finer ones, each from
     where the last one ended; local search then works in the given data beside the rest. The linear
     relaxation gives the first deadline. Prices of the tasks refute it, which a certificate proves;
-    or what they leave is searched, in turns, by dives, by a complete tree, and by dives at a
-    deadline half way up to the incumbent. Where many deadlines are left they are tried in strides,
-    which double with each that a search refutes. What the tree refutes has no certificate: the
-    proof is then ``"search"``. Evaluations are prices that are tried.
+    or what they leave is searched, in turns: by dives, from whose ends groups of machines go on; by
+    a complete tree; from above by dives at a deadline half way up to the incumbent, and by rounds
+    of annealing, shared pairs and groups that bring the incumbent down. Where many deadlines are
+    left they are tried in strides, which double with each that a search refutes. What the tree
+    refutes has no certificate: the proof is then ``"search"``. Evaluations are prices that are
+    tried.
 
     ``run.info`` holds ``unit`` and ``tolerance`` in seconds, ``deadlines`` (refuted at the root, by
     the tree, from above), ``nodes`` of the tree, ``dives`` and ``found_by``.
@@ -107,7 +109,6 @@ class Climb:
         self.problem, self.options, self.started = problem, options, run
         self.known = ALL
         self.best: IntArray = np.zeros(0, np.int64)
-        self.touched = False
         self.evaluated = 0.0  # seconds of an evaluation, about
         self.pending: list[tuple[int, IntArray | None]] = []  # refuted, not yet certified
 

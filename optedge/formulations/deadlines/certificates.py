@@ -210,11 +210,14 @@ def _knapsack(values: IntArray, weights: IntArray, capacity: int) -> int:
     if capacity >= MOST_CELLS:
         total, _, wb = _fractional(values, weights, capacity)
         return total // wb
-    table = np.zeros(capacity + 1, np.int64)
-    for value, weight in zip(values.tolist(), weights.tolist(), strict=True):
-        if weight <= capacity:
-            table[weight:] = np.maximum(table[weight:], table[: capacity + 1 - weight] + value)
+    fits = weights <= capacity
+    table = _with(_empty(values, capacity), values[fits], weights[fits])
     return int(table[capacity])
+
+
+def _empty(values: IntArray, capacity: int) -> npt.NDArray[Any]:
+    """Return the table of no items; 32 bits a cell where the sum of the values fits them."""
+    return np.zeros(capacity + 1, np.int32 if int(values.sum()) < 2**31 else np.int64)
 
 
 def _fractional(values: IntArray, weights: IntArray, capacity: int) -> tuple[int, int, int]:
@@ -248,9 +251,7 @@ def _exact_losses(
 ) -> tuple[IntArray, IntArray]:
     """Return exactly what a knapsack of value ``worth`` loses with an item out, and with it in."""
     out, within = np.zeros(values.size, np.int64), np.zeros(values.size, np.int64)
-    kind = np.int32 if int(values.sum()) < 2**31 else np.int64
-    empty: npt.NDArray[Any] = np.zeros(capacity + 1, kind)
-    todo = [(0, values.size, empty)]  # first and last item that the table lacks
+    todo = [(0, values.size, _empty(values, capacity))]  # first and last item that the table lacks
     while todo:
         first, last, table = todo.pop()
         if last - first == 1:
@@ -266,6 +267,9 @@ def _exact_losses(
 def _with(table: npt.NDArray[Any], values: IntArray, weights: IntArray) -> npt.NDArray[Any]:
     """Return the table with more items; none is heavier than the last capacity."""
     table = table.copy()
+    added = np.empty_like(table)
     for value, weight in zip(values.tolist(), weights.tolist(), strict=True):
-        table[weight:] = np.maximum(table[weight:], table[: table.size - weight] + value)
+        rest = table.size - weight
+        np.add(table[:rest], value, out=added[:rest])
+        np.maximum(table[weight:], added[:rest], out=table[weight:])
     return table

@@ -81,6 +81,8 @@ class Groups:
         The schedule ``(n,)``.
     deadline
         What is aimed at.
+    aims
+        How often :meth:`aim` was called: who shares the groups with others sees that they were.
     spent
         Evaluations of the whole instance that would have taken about as long.
     """
@@ -95,7 +97,7 @@ class Groups:
         self._sizes = range(min(LEAST, m), min(MOST, m) + 1)
         self._cost, self._gain = np.zeros(len(self._sizes)), np.ones(len(self._sizes))
         self.machine, self._loads = np.zeros(n, np.int64), tasks.ready.copy()
-        self.deadline, self.spent = 0, 0.0
+        self.deadline, self.aims, self.spent = 0, 0, 0.0
 
     def aim(self, machine: IntArray, deadline: int, prices: FloatArray, space: Space) -> None:
         """Begin with a schedule and a deadline.
@@ -112,6 +114,7 @@ class Groups:
             Scratch memory for all tasks and this deadline; one evaluation is made in it.
         """
         tasks = self._tasks
+        self.aims += 1
         self.deadline, self.machine, self._prices = deadline, machine.copy(), prices.copy()
         self._allowed = tasks.allowed & (tasks.times + tasks.ready <= deadline)
         self._loads = loads_of(tasks, machine)

@@ -25,7 +25,7 @@ from optedge.formulations.deadlines.instance import Tasks
 from optedge.formulations.deadlines.prices import MET, OPEN, REFUTED, Space, descend
 from optedge.kernels import kernel
 
-STEPS = 5  # subgradient steps a node
+STEPS = 8  # subgradient steps a node
 THETA = 0.7  # length of the first of them
 MOST_BYTES = 1 << 28  # of the nodes on the way down
 NODE, SEEN, DEEPEST, CUT = 0, 1, 2, 3  # places in Tree.state
