@@ -54,8 +54,9 @@ class Branching(Search):
 
     def __init__(self, climb: Climb, root: Root) -> None:
         super().__init__(climb, root)
-        self.tree = tree.make_tree(climb.instance.tasks)
-        tree.plant(self.tree, root.allowed, root.prices)
+        self.rest = climb.rest(root)
+        self.tree = tree.make_tree(self.rest.tasks)
+        tree.plant(self.tree, self.rest.tasks.allowed, self.rest.prices)
 
     def share(self) -> float:
         """Return more where a refutation of this deadline would be the end."""
@@ -68,23 +69,23 @@ class Branching(Search):
     def go_on(self, evaluations: int) -> int | None:
         """Look at nodes; return the deadline if none is left."""
         climb, info = self.climb, self.climb.started.info
-        before, nodes = int(climb.space.counts[0]), int(self.tree.state[tree.SEEN])
+        rest, nodes = self.rest, int(self.tree.state[tree.SEEN])
         status = tree.search(
-            climb.instance.tasks,
+            rest.tasks,
             self.root.deadline,
             self.tree,
             climb.options.steps,
             0.0,
             evaluations,
             ALL,
-            climb.space,
-            climb.schedule,
+            rest.space,
+            rest.schedule,
             climb.started.rng,
         )
         info["nodes"] += int(self.tree.state[tree.SEEN]) - nodes
-        self.spent += climb.spend(before)
+        self.spent += climb.spend(rest.space)
         if status == MET:
-            climb.offer(climb.schedule, "tree")
+            climb.offer(rest.whole(), "tree")
         if status != REFUTED:
             return None
         info["deadlines"]["tree"] += 1
@@ -158,7 +159,12 @@ class Diving(Search):
 
     def __init__(self, climb: Climb, root: Root) -> None:
         super().__init__(climb, root)
-        self.dive = dives.make_dive(climb.instance.tasks)
+        self.plunge()
+
+    def plunge(self) -> None:
+        """Set up dives from the root."""
+        self.rest = self.climb.rest(self.root)
+        self.dive = dives.make_dive(self.rest.tasks)
         self.under_way = False
 
     def share(self) -> float:
@@ -168,19 +174,20 @@ class Diving(Search):
     def go_on(self, evaluations: int) -> int | None:
         """Dive on; dives refute nothing."""
         climb, deadline = self.climb, self.root.deadline
-        rng, before = climb.started.rng, int(climb.space.counts[0])
+        rest, rng = self.rest, climb.started.rng
         if not self.under_way:
-            dives.begin(self.dive, self.root.allowed, self.root.prices, rng)
+            dives.begin(self.dive, rest.tasks.allowed, rest.prices, rng)
             climb.started.info["dives"] += 1
         status = dives.dive_on(
-            climb.instance.tasks, deadline, self.dive, evaluations, climb.space, climb.schedule, rng
+            rest.tasks, deadline, self.dive, evaluations, rest.space, rest.schedule, rng
         )
-        self.spent += climb.spend(before)
+        self.spent += climb.spend(rest.space)
         self.under_way = status == OPEN
         if status == MET:
-            climb.offer(climb.schedule, self.by)
+            climb.offer(rest.whole(), self.by)
         elif status == REFUTED:
-            near = climb.improve(self.root.allowed, deadline, self.by)
+            allowed = self.root.allowed
+            near = climb.improve(allowed, rest.packed(allowed), deadline, self.by)
             if climb.known > deadline:
                 self._share(near)
         return None
@@ -221,7 +228,8 @@ class DivingHalfway(Diving):
         before = climb.started.evaluations
         self.root = climb.root(self._halfway(), self.below.prices, 2, self.by)
         self.spent += climb.started.evaluations - before
-        self.under_way = False
+        if self.root.status == OPEN:
+            self.plunge()
         if self.root.status != REFUTED:
             return None
         climb.started.info["deadlines"]["upper"] += 1

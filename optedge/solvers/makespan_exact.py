@@ -16,7 +16,8 @@ from optedge.formulations.deadlines.improving import improve
 from optedge.formulations.deadlines.incumbents import Descent
 from optedge.formulations.deadlines.instance import Instance, declined, instances
 from optedge.formulations.deadlines.knapsacks import MOST_BYTES
-from optedge.formulations.deadlines.prices import OPEN, REFUTED, make_space
+from optedge.formulations.deadlines.prices import EVALUATIONS, OPEN, REFUTED, Space, make_space
+from optedge.formulations.deadlines.rest import Rest, make_rest
 from optedge.formulations.deadlines.root import (
     MOST_SLICES,
     SLICE,
@@ -124,7 +125,6 @@ class Climb:
         run.info.update(deadlines={"root": 0, "tree": 0, "upper": 0}, nodes=0, dives=0)
         run.info["found_by"] = "list rule"
         weights, prices = self._weights(), None
-        self.schedule = np.zeros(listed.size, np.int64)
         for instance in instances(self.problem):
             self.instance: Instance = instance
             run.info.update(unit=instance.unit, tolerance=instance.tolerance)
@@ -283,7 +283,7 @@ class Climb:
         def between(root: Root) -> bool:
             budget(root.evaluations)
             if counted > SLICE and not run.done():
-                self.improve(root.allowed, deadline, by)
+                self.improve(root.allowed, self.space.packed, deadline, by)
             return self.over(deadline)
 
         root = try_deadline(
@@ -305,10 +305,10 @@ class Climb:
         left = MOVES_PER_SECOND * min(self.started.time_left, ALL / MOVES_PER_SECOND)
         return int(left) + 1
 
-    def improve(self, allowed: BoolArray, deadline: int, by: str) -> IntArray:
+    def improve(self, allowed: BoolArray, packed: BoolArray, deadline: int, by: str) -> IntArray:
         """Make a schedule of what the knapsacks packed last, and bring it down to the deadline."""
         tasks, rng = self.instance.tasks, self.started.rng
-        machine = dives.repaired(tasks, allowed, self.space.packed, rng)
+        machine = dives.repaired(tasks, allowed, packed, rng)
         steps = PAIRS * tasks.ready.size
         found = improve(tasks, allowed, machine, deadline, rng, steps=steps, heat=HEAT)
         self.offer(found.machine, by + ", shared in pairs")
@@ -344,8 +344,13 @@ class Climb:
         quick = LOOK / self.evaluated if self.evaluated > 0 else 1
         return max(1, min(most, self.started.evaluations_left, int(quick)))
 
-    def spend(self, before: int) -> int:
-        """Count the evaluations since ``before``, and return their number."""
-        spent = int(self.space.counts[0]) - before
+    def rest(self, root: Root) -> Rest:
+        """Return what a root leaves open, with scratch memory."""
+        return make_rest(self.instance.tasks, root.allowed, root.prices, self.space.rows)
+
+    def spend(self, space: Space) -> int:
+        """Count the evaluations made in ``space`` since it was last asked; return their number."""
+        spent = int(space.counts[EVALUATIONS])
+        space.counts[EVALUATIONS] = 0
         self.started.count(spent)
         return spent
