@@ -116,7 +116,7 @@ class Lowering(Search):
 
     def share(self) -> float:
         """Return little where one unit is left: the others look for no less."""
-        return 0.3 if self.last() else 1.0
+        return 0.15 if self.last() else 1.0
 
     def go_on(self, evaluations: int) -> int | None:
         """Make a round, or let groups share; nothing is refuted."""

@@ -39,7 +39,8 @@ class Space(NamedTuple):
 
     rows: Rows
     order: IntArray  # (m, n), tasks by descending price / time, of the last evaluation
-    ratio: FloatArray  # (n,)
+    ratio: FloatArray  # (n,), of the items of a machine
+    place: IntArray  # (n,), where they stand in its order
     whole: IntArray  # (n,), whole prices
     packed: BoolArray  # (n, m)
     copies: IntArray  # (n,), machines that pack the task
@@ -74,6 +75,7 @@ def make_space(
         rows=make_rows(n, deadline, most_bytes) if rows is None else rows,
         order=np.argsort(tasks.times, axis=0, kind="stable").T.copy(),
         ratio=np.zeros(n),
+        place=np.zeros(n, np.int64),
         whole=np.zeros(n, np.int64),
         packed=np.zeros((n, m), np.bool_),
         copies=np.zeros(n, np.int64),
@@ -105,27 +107,12 @@ def whole_prices(prices: FloatArray, whole: IntArray) -> None:
 
 
 @kernel
-def _sort(keys: FloatArray, order: IntArray) -> None:
-    """Sort ``order`` by descending key; quick where it is nearly sorted, as from the last step."""
-    for a in range(1, order.size):
-        item = order[a]
-        key = keys[item]
-        c = a - 1
-        while c >= 0 and keys[order[c]] < key:
-            order[c + 1] = order[c]
-            c -= 1
-        order[c + 1] = item
-
-
-@kernel
 def _pack(tasks: Tasks, allowed: BoolArray, prices: IntArray, j: int, space: Space) -> int:
     """Solve the knapsack of machine ``j``; return its value, bound tasks and empty ones too."""
     rows, order = space.rows, space.order[j]
-    for i in range(prices.size):
-        space.ratio[i] = prices[i] / max(1, tasks.times[i, j])
-    _sort(space.ratio, order)
     count, given = number(0), 0
-    for i in order:
+    for a in range(order.size):
+        i = order[a]
         space.packed[i, j] = False
         if not allowed[i, j]:
             continue
@@ -134,10 +121,19 @@ def _pack(tasks: Tasks, allowed: BoolArray, prices: IntArray, j: int, space: Spa
             space.copies[i] += 1
             given += prices[i]
         elif prices[i] > 0:
-            rows.items[count] = i
-            rows.weights[count] = tasks.times[i, j]
-            rows.values[count] = prices[i]
+            # Items are sorted by price / time; the order of the last evaluation is near to it.
+            ratio, c = prices[i] / tasks.times[i, j], count
+            while c > 0 and space.ratio[c - 1] < ratio:
+                space.ratio[c], rows.items[c] = space.ratio[c - 1], rows.items[c - 1]
+                c -= 1
+            space.ratio[c], rows.items[c] = ratio, i
+            space.place[count] = a
             count += 1
+    for a in range(count):
+        i = rows.items[a]
+        order[space.place[a]] = i
+        rows.weights[a] = tasks.times[i, j]
+        rows.values[a] = prices[i]
     weights, values, value = rows.weights[:count], rows.values[:count], -1
     if count > 0 and not apart(weights, NEAR):
         value = counted_knapsack(weights, values, space.room[j], rows.packed[:count], rows)
