@@ -11,14 +11,15 @@ Nothing here is shared with the kernels that found the prices: the knapsacks are
 table over all items and capacities, or, where that table would not fit, the fractional bound. What
 a knapsack loses with an item forced in or out follows first from the fractional bound. Where this
 does not suffice, a second pass takes the exact values of all these knapsacks, which forbid all that
-any bound of them does: the table without item i is built for all i by halves, so that an item is
-added to about :math:`\log_2 n` tables.
+any bound of them does: a table of the items before i and one of those after it give the best sum
+with i and without it.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 KIND = "prices"
 MOST_CELLS = 1 << 20  # of a table; above, the fractional bound takes its place
+MOST_KEPT = 1 << 25  # of all tables of a knapsack that the exact pass keeps
+TABLES = 5  # whose making takes as long as the exact pass of a knapsack, about
 MOST_TOTAL = 2**50  # of a line of prices: no sum over the machines overflows 64 bits
 MOST_UNITS = 2**40  # of a deadline
 MOST_WORK = 2**37  # cells of the tables of an exact pass, which is then given up
@@ -64,23 +67,31 @@ def prices_certificate(
     Certificate or None
         Valued by :func:`certify`; None if the lines do not prove it.
     """
-    lines, left = 1, most_cells
-    while lines:
-        part = stages[max(0, len(stages) - lines) :]
+    left = most_cells
+    for lines, exact in _attempts(len(stages)):
         arrays = {
             "unit": np.array([instance.unit]),
             "deadline": np.array([float(deadline)]),
-            "prices": part.astype(np.float64),
+            "prices": stages[max(0, len(stages) - lines) :].astype(np.float64),
         }
         bare = Certificate(KIND, 0.0, arrays)
-        for exact in (False, True):
-            most = min(left, MOST_WORK) if exact else left
-            value, cells = _value(problem, bare, exact, most)
-            left -= cells
-            if value > 0:
-                return dataclasses.replace(bare, value=value)
-        lines = WIDER * lines if lines < len(stages) else 0
+        value, cells = _value(problem, bare, exact, min(left, MOST_WORK) if exact else left)
+        left -= cells
+        if value > 0:
+            return dataclasses.replace(bare, value=value)
     return None
+
+
+def _attempts(most: int) -> Iterator[tuple[int, bool]]:
+    """Yield how many lines to try, and whether exactly: few first, exact ones one step behind."""
+    lines, last = 1, 0
+    while last < most:
+        yield lines, False
+        if last:
+            yield last, True
+        last, lines = lines, WIDER * lines
+    if last:
+        yield last, True
 
 
 def certify(problem: MakespanProblem, certificate: Certificate) -> float:
@@ -147,9 +158,8 @@ def refutes(
         if not _propagated(tasks, allowed, deadline):
             return True, cells
         items = allowed.sum(axis=0)
-        tables = 2 + np.log2(np.maximum(items, 1)) if exact else 1.0
         room = np.minimum(_room(tasks, allowed, deadline), MOST_CELLS) + SHORT
-        line = float((tables * items * room).sum())
+        line = float((TABLES if exact else 1) * (items * room).sum())
         if cells + line > most_cells:
             return False, cells
         cells += line
@@ -194,7 +204,8 @@ def _forbid(tasks: Tasks, allowed: BoolArray, deadline: int, prices: IntArray, e
         values, weights = prices[items], tasks.times[items, j]
         worth = _knapsack(values, weights, int(room[j]))
         excess += worth
-        find = _exact_losses if exact and room[j] < MOST_CELLS else _least_losses
+        fits = (items.size + 1) * (int(room[j]) + 1) <= MOST_KEPT
+        find = _exact_losses if exact and fits else _least_losses
         out, within = find(values, weights, int(room[j]), worth)
         outside[items] += out
         inside[items, j] = within - out
@@ -249,18 +260,24 @@ def _least_losses(
 def _exact_losses(
     values: IntArray, weights: IntArray, capacity: int, worth: int
 ) -> tuple[IntArray, IntArray]:
-    """Return exactly what a knapsack of value ``worth`` loses with an item out, and with it in."""
-    out, within = np.zeros(values.size, np.int64), np.zeros(values.size, np.int64)
-    todo = [(0, values.size, _empty(values, capacity))]  # first and last item that the table lacks
-    while todo:
-        first, last, table = todo.pop()
-        if last - first == 1:
-            out[first] = worth - int(table[capacity])
-            within[first] = worth - int(table[capacity - weights[first]]) - int(values[first])
-        elif last > first:
-            middle = (first + last) // 2
-            todo.append((first, middle, _with(table, values[middle:last], weights[middle:last])))
-            todo.append((middle, last, _with(table, values[first:middle], weights[first:middle])))
+    """Return exactly what a knapsack of value ``worth`` loses with an item out, and with it in.
+
+    No item is heavier than the capacity. The best with item i in is the best sum of the table of
+    the items before it and that of the items after it, over all ways to part what i leaves.
+    """
+    k = values.size
+    before = np.zeros((k + 1, capacity + 1), _empty(values, 0).dtype)
+    for i in range(k):
+        before[i + 1] = _with(before[i], values[i : i + 1], weights[i : i + 1])
+    out, within = np.zeros(k, np.int64), np.zeros(k, np.int64)
+    after = _empty(values, capacity)
+    for i in reversed(range(k)):
+        left = capacity + 1 - weights[i]
+        best = int((before[i, :left] + after[:left][::-1]).max()) + int(values[i])
+        within[i] = worth - best
+        if best == worth:  # else the best of all is without it
+            out[i] = worth - int((before[i] + after[::-1]).max())
+        after = _with(after, values[i : i + 1], weights[i : i + 1])
     return out, within
 
 
