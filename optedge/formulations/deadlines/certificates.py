@@ -85,13 +85,12 @@ def prices_certificate(
 def _attempts(most: int) -> Iterator[tuple[int, bool]]:
     """Yield how many lines to try, and whether exactly: few first, exact ones one step behind."""
     lines, last = 1, 0
-    while last < most:
+    while last == 0 or last < most:
         yield lines, False
         if last:
             yield last, True
         last, lines = lines, WIDER * lines
-    if last:
-        yield last, True
+    yield last, True
 
 
 def certify(problem: MakespanProblem, certificate: Certificate) -> float:

@@ -52,11 +52,12 @@ def make_pull(tasks: Tasks, allowed: BoolArray, weights: FloatArray, width: int)
     allowed
         The pairs that may be used ``(n, m)``, at least one a task.
     weights
-        Of the machines ``(m,)``, from 0, one of them positive; their scale does not matter.
+        Of the machines ``(m,)``, from 0; their scale does not matter. All 0 count as equal.
     width
         From 1; how many machines a task may move to.
     """
-    share = np.maximum(weights, 1e-9 * weights.max())
+    most = weights.max()
+    share = np.maximum(weights, 1e-9 * most) if most > 0 else np.ones_like(weights)
     cost = np.where(allowed, tasks.times * (share / share.mean()), np.inf)
     cost -= cost.min(axis=1, keepdims=True)
     near = np.argsort(cost, axis=1, kind="stable")[:, :width]
