@@ -1,15 +1,25 @@
 """Exact methods on unrelated machines: what is proved, in how many seconds, and what stays open.
 
-Three sets of instances: the 24 packaged files of the R||Cmax benchmark, its 23 packaged hard files,
-and instances drawn from its seven families (``makespan_families``) with seeds 0, 1, ... at 200 x
-20, 500 x 30 and 1000 x 50. Each solver of ``--solvers`` has ``--seconds`` an instance on one core,
-seed 0. Seconds are CPU time of the run, compilation and attached bounds not counted.
+Four sets of instances, chosen by ``--sets``:
+
+* ``files``: the 24 packaged files of the R||Cmax benchmark.
+* ``hard``: its 23 packaged hard files.
+* ``families``: drawn from its seven families (``makespan_families``) at 200 x 20, 500 x 30 and
+  1000 x 50.
+* ``published``: real-valued data of the paper's setting, three stages of 100, 300 and 600 tasks on
+  10 servers.
+
+Each solver of ``--solvers`` has ``--seconds`` (on files and hard files) or ``--shorter`` (the rest)
+an instance, with each of ``--seeds`` on the files, and 0 elsewhere. Every row is measured in a
+process of its own on one core; with ``--jobs 2`` two at a time, each on its own core. Seconds are
+CPU time of the run, compilation and attached bounds not counted; memory is what the process took
+beyond what it held before the run.
 
 Every result is verified (``oe.verify``). The script fails if one does not verify, if a value is
 below a best known value that is proved optimal, or if a bound is above a best known value. A value
 below a best known one that is not proved is told at the end.
 
-The table: ``python benchmarks/exact.py --out benchmarks/results/exact.md``.
+The tables: ``python benchmarks/exact.py --jobs 2 --out benchmarks/results/exact.md``.
 """
 
 from __future__ import annotations
@@ -18,171 +28,255 @@ import argparse
 import math
 import statistics
 import time
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any
 
+import processes
 import reporting
-from reporting import Report, digits, excess, percent
+from reporting import Report, count, digits, excess, percent
 
 import optedge as oe
 from optedge.formulations.makespan_families import FAMILIES, random_rcmax
 from optedge.formulations.makespan_rcmax import rcmax_best_known, rcmax_files
+from optedge.papers import edge_learning
 
 SOLVERS = ("makespan-exact", "highs")
-SETS = ("files", "hard", "families")
+SETS = ("files", "hard", "families", "published")
 SIZES = ((200, 20), (500, 30), (1000, 50))
+TASKS = (100, 300, 600)
 SMOKE = ("19", "410", "141")
 TOLERANCE = 1e-6  # relative; what HiGHS calls feasible, and no more
+COMPILING = 900.0  # seconds that a process may take beside its run
+QUICK = 3.0  # seconds
 
-
-class Case(NamedTuple):
-    """An instance, and its best known value if it is a file of the benchmark."""
-
-    problem: oe.MakespanProblem
-    known: int | None
-    proved: bool
-
-
-class Row(NamedTuple):
-    """What a solver did on an instance."""
-
-    case: Case
-    solver: str
-    result: oe.Result
-    seconds: float  # of the processor
+Row = dict[str, Any]
 
 
 def main() -> None:
-    """Measure, verify and print."""
+    """Measure, verify and print; or measure one row, if started by this script itself."""
     options = _arguments()
-    core = reporting.one_core()
+    if processes.measured_row(options.row, {"exact": _solved}):
+        return
+    chosen = processes.cores(options.jobs)
     report = Report(
         "Exact methods on unrelated machines",
         {
-            "cores used": core,
-            "seeds": f"0; of the families 0 to {options.seeds - 1}",
-            "limits": f"{options.seconds:g} s a run",
+            "cores used": processes.cores_used(chosen),
+            "seeds": f"files {', '.join(map(str, options.seeds))}; 0 of the others",
+            "limits": f"{options.seconds:g} s a run on files and hard files, else "
+            f"{options.shorter:g} s",
         },
         out=options.out,
     )
-    for solver in options.solvers:  # imports and compilation
-        oe.solve(random_rcmax("U1a100", 30, 3, 0), solver, time_limit=2)
+    failed: list[str] = []
     rows: list[Row] = []
     for name in options.sets:
         found: list[Row] = []
-        shown = _shown(_measured(name, options), found)
-        report.table(f"Instances: {name}", shown)
+        report.table(f"Instances: {name}", _lines(_measured(name, options, chosen, failed), found))
+        report.table(f"Summary: {name}", _summaries(found, options.solvers))
         rows += found
-        report.table(f"Summary: {name}", _summary(found, options.solvers))
+    for first, second in zip(options.solvers, options.solvers[1:], strict=False):
+        _compare(report, rows, first, second)
     _tell_news(report, rows)
-    report.close()
+    report.close(failed)
 
 
 def _arguments() -> argparse.Namespace:
     parser = reporting.parser(__doc__)
-    parser.add_argument("--seconds", type=float, default=60.0, help="limit of every run")
-    parser.add_argument("--seeds", type=int, default=1, help="instances of each family and size")
+    parser.add_argument("--seconds", type=float, default=60.0, help="limit on files, hard files")
+    parser.add_argument("--shorter", type=float, default=60.0, help="limit on other instances")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="on files")
     parser.add_argument("--solvers", nargs="+", default=SOLVERS, help="exact solvers")
     parser.add_argument("--sets", nargs="+", default=SETS, choices=SETS, help="of instances")
+    parser.add_argument("--jobs", type=int, default=1, help="rows measured side by side")
+    parser.add_argument("--row", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.smoke:
-        options.seconds = 1.0
+        options.seconds = options.shorter = 1.0
     return options
 
 
-def _cases(name: str, options: argparse.Namespace) -> Iterator[Case]:
+# ------------------------------------------------------------------------------ instances
+
+
+def _cases(name: str, smoke: bool) -> list[Row]:
+    """Return what :func:`_problem` takes, and what is known of each instance."""
     if name == "families":
-        for n, m in ((20, 3),) if options.smoke else SIZES:
-            for family in FAMILIES:
-                for seed in range(options.seeds):
-                    yield Case(random_rcmax(family, n, m, seed), None, False)
-        return
-    hard = name == "hard"
-    known = rcmax_best_known(hard=hard)
-    for path in rcmax_files(hard=hard):
-        if not options.smoke or path.stem in SMOKE:
-            yield Case(oe.read_rcmax(path), *known[path.stem])
+        sizes = ((20, 3),) if smoke else SIZES
+        return [
+            {"family": family, "n": n, "m": m, "known": None, "proved": False}
+            for n, m in sizes
+            for family in FAMILIES
+        ]
+    if name == "published":
+        return [
+            {"stage": stage, "n": n, "known": None, "proved": False}
+            for n in ((20,) if smoke else TASKS)
+            for stage in edge_learning.STAGES
+        ]
+    best = rcmax_best_known(hard=name == "hard")
+    names = [path.stem for path in rcmax_files(hard=name == "hard")]
+    return [
+        {"file": stem, "known": best[stem][0], "proved": best[stem][1]}
+        for stem in names
+        if not smoke or stem in SMOKE
+    ]
 
 
-def _measured(name: str, options: argparse.Namespace) -> Iterator[Row]:
-    for case in _cases(name, options):
-        for solver in options.solvers:
-            reporting.progress(f"{case.problem.label}: {solver}")
-            began = time.process_time()
-            result = oe.solve(case.problem, solver, time_limit=options.seconds, bound=False)
-            compiled = result.info.get("compile_seconds", 0.0)
-            row = Row(case, solver, result, time.process_time() - began - compiled)
-            _check(row)
-            yield row
+def _problem(case: Row) -> oe.MakespanProblem:
+    if "family" in case:
+        return random_rcmax(case["family"], case["n"], case["m"], 0)
+    if "stage" in case:
+        return edge_learning.instance(case["stage"], case["n"], seed=0)
+    paths = {path.stem: path for hard in (False, True) for path in rcmax_files(hard=hard)}
+    return oe.read_rcmax(paths[case["file"]])
 
 
-def _check(row: Row) -> None:
-    """Fail loudly if a result contradicts what is proved."""
-    where = f"{row.solver} on {row.case.problem.label}"
-    verification = oe.verify(row.result)
+# ------------------------------------------------------------------------------ one row
+
+
+def _solved(case: Row, solver: str, seconds: float, seed: int) -> Row:
+    """Measure one run; raise if it contradicts what is proved."""
+    problem = _problem(case)
+    oe.solve(random_rcmax("U1a100", 30, 3, 0), solver, time_limit=2)  # imports, compilation
+    oe.solve(random_rcmax("U100a120", 60, 6, 0), solver, time_limit=1)
+    before, began = processes.peak_memory(), time.process_time()
+    result = oe.solve(problem, solver, time_limit=seconds, seed=seed, bound=False)
+    used = time.process_time() - began - result.info.get("compile_seconds", 0.0)
+    peak = processes.peak_memory() - before
+    _check(case, result)
+    return {
+        "label": problem.label,
+        "size": f"{problem.n_tasks} x {problem.n_servers}",
+        "bound": result.bound,
+        "value": result.objective,
+        "gap": result.gap,
+        "proof": result.proof,
+        "tolerance": result.info.get("tolerance", 0.0),
+        "seconds": used,
+        "peak": peak,
+    }
+
+
+def _check(case: Row, result: oe.Result) -> None:
+    verification = oe.verify(result)
     if not verification.ok:
-        raise AssertionError(f"{where} does not verify: {verification.message}")
-    if row.case.known is None:
+        raise AssertionError(f"does not verify: {verification.message}")
+    if case["known"] is None:
         return
-    if row.case.proved and row.result.objective < row.case.known * (1 - TOLERANCE):
-        raise AssertionError(f"{where}: {row.result.objective} is below {row.case.known}.")
-    if row.result.bound > row.case.known * (1 + TOLERANCE):
-        raise AssertionError(f"{where}: bound {row.result.bound} is above {row.case.known}.")
+    if case["proved"] and result.objective < case["known"] * (1 - TOLERANCE):
+        raise AssertionError(f"{result.objective} is below {case['known']}, which is proved.")
+    if result.bound > case["known"] * (1 + TOLERANCE):
+        raise AssertionError(f"bound {result.bound} is above {case['known']}.")
+
+
+def _measured(
+    name: str, options: argparse.Namespace, chosen: list[int | None], failed: list[str]
+) -> Iterator[Row]:
+    """Yield a row for each instance, seed and solver of a set."""
+    seconds = options.seconds if name in ("files", "hard") else options.shorter
+    tasks = [
+        (
+            f"{' '.join(str(v) for k, v in case.items() if k not in ('known', 'proved'))}: "
+            f"{solver}, seed {seed}",
+            {"measure": "exact", "case": case, "solver": solver, "seconds": seconds, "seed": seed},
+        )
+        for seed in (options.seeds if name == "files" else [0])
+        for case in _cases(name, options.smoke)
+        for solver in options.solvers
+        if seed == 0 or solver != "highs"  # which draws nothing
+    ]
+    limit = COMPILING + seconds
+    for task, found in processes.finished(__file__, tasks, chosen, limit, failed):
+        yield {**task["case"], "solver": task["solver"], "seed": task["seed"], **found}
 
 
 # ------------------------------------------------------------------------------ the tables
 
 
-def _shown(rows: Iterator[Row], found: list[Row]) -> Iterator[dict[str, Any]]:
+def _lines(rows: Iterator[Row], found: list[Row]) -> Iterator[dict[str, str]]:
     """Yield a line a row, and keep the row in ``found``."""
     for row in rows:
         found.append(row)
-        problem, result = row.case.problem, row.result
         yield {
-            "instance": problem.label,
-            "n x m": f"{problem.n_tasks} x {problem.n_servers}",
-            "best known": "-" if row.case.known is None else row.case.known,
-            "solver": row.solver,
-            "bound": digits(result.bound, 7),
-            "value": digits(result.objective, 7),
+            "instance": row["label"],
+            "n x m": row["size"],
+            "best known": "-" if row["known"] is None else str(row["known"]),
+            "solver": row["solver"],
+            "seed": str(row["seed"]),
+            "bound": digits(row["bound"], 7),
+            "value": digits(row["value"], 7),
             "excess": percent(_over(row)),
             "proved": "yes" if _proved(row) else "-",
-            "CPU s": digits(row.seconds),
+            "proof": row["proof"],
+            "CPU s": digits(row["seconds"]),
+            "MB": count(row["peak"]),
         }
 
 
 def _over(row: Row) -> float:
     """Return the excess over the best known value; without one, over the proved bound."""
-    known = row.result.bound if row.case.known is None else float(row.case.known)
-    return excess(row.result.objective, known)
+    return excess(row["value"], row["bound"] if row["known"] is None else float(row["known"]))
 
 
 def _proved(row: Row) -> bool:
-    return bool(row.result.gap <= TOLERANCE)
+    """Tell whether value and bound agree, to the tolerance that the run states."""
+    return bool(row["value"] - row["bound"] <= max(row["tolerance"], TOLERANCE * row["value"]))
 
 
-def _summary(rows: list[Row], solvers: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+def _summaries(rows: list[Row], solvers: Sequence[str]) -> Iterator[dict[str, str]]:
     for solver in solvers:
-        own = [row for row in rows if row.solver == solver]
-        quick = [row.seconds for row in own if _proved(row)]
-        gaps = [row.result.gap for row in own]
-        yield {
-            "solver": solver,
-            "instances": len(own),
-            "proved": len(quick),
-            "in under 3 s": sum(s < 3 for s in quick),
-            "CPU s of these": digits(sum(quick)),
-            "gap, mean": percent(statistics.mean(gaps)) if gaps else "-",
-            "excess, worst": percent(max(map(_over, own), default=math.nan)),
-        }
+        for seed in sorted({row["seed"] for row in rows if row["solver"] == solver}):
+            own = [row for row in rows if row["solver"] == solver and row["seed"] == seed]
+            proved = [row["seconds"] for row in own if _proved(row)]
+            yield {
+                "solver": solver,
+                "seed": str(seed),
+                "instances": str(len(own)),
+                "proved": str(len(proved)),
+                f"in under {QUICK:g} s": str(sum(s < QUICK for s in proved)),
+                "CPU s of these": digits(sum(proved)),
+                "gap, mean": percent(statistics.mean(row["gap"] for row in own)),
+                "excess, worst": percent(max(map(_over, own))),
+                "MB, most": count(max(row["peak"] for row in own)),
+            }
+
+
+def _compare(report: Report, rows: list[Row], first: str, second: str) -> None:
+    """Say how two solvers stand to each other at equal seconds."""
+    pairs: dict[str, dict[str, Row]] = {}
+    for row in rows:
+        if row["seed"] == 0:
+            pairs.setdefault(row["label"], {})[row["solver"]] = row
+    both = [(p[first], p[second]) for p in pairs.values() if first in p and second in p]
+    if not both:
+        return
+    slack = [TOLERANCE * b["value"] for _, b in both]
+    worse = [
+        a["label"]
+        for (a, b), s in zip(both, slack, strict=True)
+        if a["value"] > b["value"] + s or a["bound"] < b["bound"] - s
+    ]
+    ratios = [b["seconds"] / a["seconds"] for a, b in both if _proved(a) and _proved(b)]
+    text = f"{first} beside {second}, seed 0, {len(both)} instances: "
+    text += f"worse in value or bound by more than {TOLERANCE:g} on {', '.join(worse) or 'none'}"
+    if ratios:
+        mean = math.exp(statistics.mean(map(math.log, ratios)))
+        text += (
+            f"; where both prove ({len(ratios)} instances), {second} takes {digits(mean)} times "
+            "the CPU seconds (geometric mean)"
+        )
+    report.note(text + ".")
 
 
 def _tell_news(report: Report, rows: list[Row]) -> None:
-    news = [
-        f"{row.case.problem.label} ({row.solver}: {row.result.objective:.0f})"
-        for row in rows
-        if row.case.known is not None and row.result.objective < row.case.known * (1 - TOLERANCE)
-    ]
+    news = sorted(
+        {
+            f"{row['label']} ({row['solver']}: {row['value']:.0f})"
+            for row in rows
+            if row["known"] is not None and row["value"] < row["known"] * (1 - TOLERANCE)
+        }
+    )
     if news:
         report.note("Better than the best known value: " + ", ".join(news) + ".")
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from optedge.formulations.base import BoolArray
 from optedge.kernels import kernel
 
@@ -29,6 +31,6 @@ def copy_pairs(source: BoolArray, target: BoolArray) -> None:
 
 
 @kernel
-def number(constant: int) -> int:
-    """Return ``constant`` as any other whole number."""
-    return constant
+def number(constant: int) -> Any:
+    """Return ``constant`` as any other whole number: the type forgets its value."""
+    return np.int64(constant)

@@ -19,8 +19,16 @@ from optedge.formulations.base import BoolArray, FloatArray, IntArray
 from optedge.formulations.deadlines.compiling import copy_line, copy_pairs, number
 from optedge.formulations.deadlines.instance import BIG, Tasks
 from optedge.formulations.deadlines.knapsacks import sort_places
-from optedge.formulations.deadlines.prices import MET, OPEN, REFUTED, Space, descend
-from optedge.formulations.deadlines.tree import Tree, make_tree, plant, search
+from optedge.formulations.deadlines.prices import (
+    EVALUATIONS,
+    MET,
+    OPEN,
+    REFUTED,
+    Space,
+    begin_descent,
+    descend_on,
+)
+from optedge.formulations.deadlines.tree import SEEN, Tree, exhausted, make_tree, plant, search
 from optedge.kernels import kernel
 
 BATCH_STEPS, BATCH_THETA = 6, 0.6
@@ -108,6 +116,39 @@ def bind_batch(
 
 
 @kernel
+def bind_batches(
+    tasks: Tasks,
+    deadline: int,
+    dive: Dive,
+    evaluations: int,
+    space: Space,
+    schedule: IntArray,
+    rng: np.random.Generator,
+) -> int:
+    """Bind batches until few tasks are left, which ``dive.numbers`` then says.
+
+    Parameters and result are those of :func:`dive_on`.
+    """
+    first, numbers = space.counts[EVALUATIONS], dive.numbers
+    while space.counts[EVALUATIONS] - first < evaluations:
+        if not begin_descent(tasks, dive.allowed, deadline, dive.prices, space):
+            return REFUTED
+        steps = number(BATCH_STEPS)
+        status, excess = descend_on(
+            tasks, dive.allowed, deadline, dive.prices, steps, steps, BATCH_THETA, space, schedule
+        )
+        if status != OPEN:
+            return status
+        open_tasks = 0
+        for i in range(space.left.size):
+            open_tasks += space.left[i] > 1
+        if open_tasks <= numbers[FEW]:
+            numbers[BELOW] = 1.0
+            return OPEN
+        bind_batch(dive.allowed, excess, numbers[SHARE], numbers[CHANCE], space, rng)
+    return OPEN
+
+
 def dive_on(
     tasks: Tasks,
     deadline: int,
@@ -141,36 +182,26 @@ def dive_on(
     int
         MET, OPEN if the budget ended, or REFUTED: the dive is over, which proves nothing.
     """
-    first, numbers = space.counts[0], dive.numbers
-    while numbers[BELOW] == 0.0:
-        spent = space.counts[0] - first
-        if spent >= evaluations:
-            return OPEN
-        steps = number(BATCH_STEPS)
-        status, excess = descend(
-            tasks, dive.allowed, deadline, dive.prices, steps, BATCH_THETA, space, schedule
-        )
-        if status != OPEN:
+    first = int(space.counts[EVALUATIONS])
+    if dive.numbers[BELOW] == 0.0:
+        status = bind_batches(tasks, deadline, dive, evaluations, space, schedule, rng)
+        if dive.numbers[BELOW] == 0.0:
             return status
-        if (space.left > 1).sum() <= numbers[FEW]:
-            numbers[BELOW] = 1.0
-            plant(dive.tree, dive.allowed, dive.prices)
-        else:
-            bind_batch(dive.allowed, excess, numbers[SHARE], numbers[CHANCE], space, rng)
-    rest = evaluations - (space.counts[0] - first)
+        plant(dive.tree, dive.allowed, dive.prices)
+    rest = evaluations - (int(space.counts[EVALUATIONS]) - first)
     status = search(
         tasks,
         deadline,
         dive.tree,
-        number(NODE_STEPS),
+        NODE_STEPS,
         NODE_NOISE,
         rest,
-        number(MOST_NODES),
+        MOST_NODES,
         space,
         schedule,
         rng,
     )
-    if status == OPEN and dive.tree.state[1] < MOST_NODES and dive.tree.state[0] >= 0:
+    if status == OPEN and dive.tree.state[SEEN] < MOST_NODES and not exhausted(dive.tree):
         return OPEN
     return MET if status == MET else REFUTED
 

@@ -232,7 +232,6 @@ def _step(prices: FloatArray, excess: int, best: int, theta: float, space: Space
     return True
 
 
-@kernel
 def descend(
     tasks: Tasks,
     allowed: BoolArray,

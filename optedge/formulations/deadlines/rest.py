@@ -76,6 +76,8 @@ def make_rest(tasks: Tasks, allowed: BoolArray, prices: FloatArray, rows: Rows) 
     ready = tasks.ready.copy()
     np.add.at(ready, bound[given], tasks.times[given, bound[given]])
     rest = Tasks(tasks.times[kept], allowed[kept], ready)
+    for array in rest:
+        array.setflags(write=False)  # the same types as in an instance: kernels serve both
     return Rest(
         tasks=rest,
         kept=kept,

@@ -22,7 +22,15 @@ import numpy as np
 from optedge.formulations.base import BoolArray, FloatArray, IntArray
 from optedge.formulations.deadlines.compiling import copy_line, copy_pairs
 from optedge.formulations.deadlines.instance import Tasks
-from optedge.formulations.deadlines.prices import MET, OPEN, REFUTED, Space, descend
+from optedge.formulations.deadlines.prices import (
+    MET,
+    NONE,
+    OPEN,
+    REFUTED,
+    Space,
+    begin_descent,
+    descend_on,
+)
 from optedge.kernels import kernel
 
 STEPS = 8  # subgradient steps a node
@@ -191,9 +199,11 @@ def search(
         depth = tree.state[NODE]
         allowed = tree.allowed[depth]
         tree.state[SEEN] += 1
-        status, excess = descend(
-            tasks, allowed, deadline, tree.prices[depth], steps, THETA, space, schedule
-        )
+        status, excess, prices = REFUTED, NONE, tree.prices[depth]
+        if begin_descent(tasks, allowed, deadline, prices, space):
+            status, excess = descend_on(
+                tasks, allowed, deadline, prices, steps, steps, THETA, space, schedule
+            )
         if status == MET:
             return MET
         tree.children[depth] = tree.tried[depth] = 0
