@@ -40,6 +40,49 @@ def examples(count: int) -> settings:
     return settings(max_examples=max(10, round(count * SHARES[PROFILE])))
 
 
+# -------------------------------------------------------------------- processes side by side
+
+# Kernels of one family take a minute to compile: its tests keep to one process, which does so once.
+FAMILIES = {
+    "deadlines": (
+        "makespan-exact",
+        "makespan_exact",
+        "test_counted",
+        "test_deadline",
+        "test_groups",
+        "test_improving",
+        "test_incumbents",
+        "test_knapsacks",
+    ),
+    "offloading": (
+        "ddpqn",
+        "notebook_05",
+        "offloading",
+        "offset",
+        "test_counts",
+        "test_decisions",
+        "test_episodes",
+        "test_planning",
+        "test_policy",
+        "test_prefixes",
+        "test_queues",
+        "test_simulation",
+        "test_weight",
+    ),
+    "pipeline": ("notebook_04", "pipeline"),
+    "upload": ("notebook_06", "upload"),
+}
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Group the tests that need the same kernels, the others by file."""
+    for item in items:
+        families = [f for f, words in FAMILIES.items() if any(w in item.nodeid for w in words)]
+        group = families[0] if families else item.nodeid.split("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 # -------------------------------------------------------------------- worked examples
 
 

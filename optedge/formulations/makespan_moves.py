@@ -69,7 +69,8 @@ def costs(data: MakespanData, codes: IntArray) -> FloatArray:
 @overload(start, MakespanData)
 def _start(data: MakespanData, x: IntArray) -> FloatArray:
     state = np.zeros((2, data.ready.size))
-    state[0] = data.ready
+    for j in range(data.ready.size):
+        state[0, j] = data.ready[j]
     for i in range(x.size):
         state[0, x[i]] += data.times[i, x[i]]
         state[1, x[i]] += data.memory[i]
@@ -203,7 +204,9 @@ def _members(x: IntArray, m: int) -> tuple[IntArray, IntArray]:
 @kernel
 def _wider(member: IntArray) -> IntArray:
     wide = np.empty((member.shape[0], 2 * member.shape[1]), np.int64)
-    wide[:, : member.shape[1]] = member
+    for j in range(member.shape[0]):
+        for a in range(member.shape[1]):  # an assignment of slices takes seconds to compile
+            wide[j, a] = member[j, a]
     return wide
 
 

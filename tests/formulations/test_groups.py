@@ -14,6 +14,7 @@ from optedge.formulations.deadlines.groups import Groups, draw_group
 from optedge.formulations.deadlines.instance import make_instance
 from optedge.formulations.deadlines.prices import evaluate, make_space, whole_prices
 from optedge.formulations.deadlines.rest import make_rest
+from optedge.formulations.deadlines.root import try_deadline
 from optedge.formulations.makespan_families import random_rcmax
 
 
@@ -72,11 +73,12 @@ def test_groups_keep_to_the_pairs_and_make_no_machine_late(seed):
 def test_groups_bring_a_list_schedule_far_down():
     """Near values on many machines: from 5 % above the optimum, 1308, to within 0.2 % of it."""
     problem = random_rcmax("U100a120", 150, 12, 0)
-    tasks = make_instance(problem).tasks
-    listed = oe.solve(problem, "lpt").solution
+    instance = make_instance(problem)
+    tasks, listed = instance.tasks, oe.solve(problem, "lpt").solution
     assert makespan(tasks, listed) == 1377
-    prices = tasks.times.min(axis=1).astype(float)
-    groups = aimed(tasks, listed, 1310, prices, 0)
+    prices, space = tasks.times.min(axis=1).astype(float), make_space(tasks, instance.longest)
+    root = try_deadline(instance, 1310, prices, space, between=lambda root: False)
+    groups = aimed(tasks, listed, 1310, root.prices, 0)
     assert groups.go_on(3000.0)
     assert makespan(tasks, groups.machine) <= 1310
 

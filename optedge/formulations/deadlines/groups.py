@@ -27,7 +27,7 @@ from optedge.formulations.deadlines import dives
 from optedge.formulations.deadlines.fixing import propagate
 from optedge.formulations.deadlines.improving import loads_of
 from optedge.formulations.deadlines.instance import Tasks
-from optedge.formulations.deadlines.knapsacks import Rows
+from optedge.formulations.deadlines.knapsacks import Rows, sort_places
 from optedge.formulations.deadlines.prices import (
     MET,
     OPEN,
@@ -246,8 +246,11 @@ def draw_group(
     for j in range(m):
         keys[j] = -np.log(1.0 - rng.random()) / (loss[j] + even)
     keys[first] = -1.0
+    order = np.empty(m, np.int64)
+    sort_places(keys, order)
     chosen = np.zeros(m, np.bool_)
-    chosen[np.argsort(keys)[:k]] = True
+    for b in range(k):
+        chosen[order[b]] = True
     place = 0
     for j in range(m):
         if chosen[j]:
