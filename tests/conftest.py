@@ -74,13 +74,22 @@ FAMILIES = {
 }
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Group the tests that need the same kernels, the others by file."""
-    for item in items:
-        families = [f for f, words in FAMILIES.items() if any(w in item.nodeid for w in words)]
-        group = families[0] if families else item.nodeid.split("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
+def family(nodeid: str) -> str:
+    """Return what names the tests that keep to the process of this one: a family, or the file."""
+    families = [f for f, words in FAMILIES.items() if any(word in nodeid for word in words)]
+    return families[0] if families else nodeid.split("::")[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Let a process take a whole family at a time, the largest first."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFamily(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return family(nodeid)
+
+    return ByFamily(config, log)
 
 
 # -------------------------------------------------------------------- worked examples

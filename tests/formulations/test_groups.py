@@ -70,17 +70,22 @@ def test_groups_keep_to_the_pairs_and_make_no_machine_late(seed):
     assert late < 8
 
 
-def test_groups_bring_a_list_schedule_far_down():
-    """Near values on many machines: from 5 % above the optimum, 1308, to within 0.2 % of it."""
-    problem = random_rcmax("U100a120", 150, 12, 0)
+def test_groups_lower_a_schedule_unit_by_unit():
+    """From a local optimum of 142 at least seven units down, aiming at one unit less each time."""
+    problem = random_rcmax("U1a100", 150, 12, 0)
     instance = make_instance(problem)
-    tasks, listed = instance.tasks, oe.solve(problem, "lpt").solution
-    assert makespan(tasks, listed) == 1377
+    tasks = instance.tasks
+    machine = oe.solve(problem, "local-search", max_evaluations=3000, seed=0).solution
+    assert makespan(tasks, machine) == 142
     prices, space = tasks.times.min(axis=1).astype(float), make_space(tasks, instance.longest)
-    root = try_deadline(instance, 1310, prices, space, between=lambda root: False)
-    groups = aimed(tasks, listed, 1310, root.prices, 0)
-    assert groups.go_on(3000.0)
-    assert makespan(tasks, groups.machine) <= 1310
+    root = try_deadline(instance, 118, prices, space, between=lambda root: False)
+    groups = aimed(tasks, machine, 141, root.prices, 0)
+    while groups.spent < 600:
+        if groups.go_on(50.0):
+            machine = groups.machine
+            groups.aim(machine, makespan(tasks, machine) - 1, root.prices, space)
+    assert groups.aims > 5
+    assert makespan(tasks, machine) <= 135
 
 
 def test_the_same_seed_gives_the_same_schedule_whatever_the_memory(monkeypatch):
