@@ -1,6 +1,7 @@
 """Deadlines in whole numbers: what is refuted, forbidden or met, against complete enumeration."""
 
 import dataclasses
+import itertools
 import math
 from fractions import Fraction
 
@@ -26,6 +27,19 @@ from optedge.formulations.deadlines.instance import (
     seconds_of,
 )
 from optedge.formulations.makespan_relaxations import solve_lp
+
+
+def climb(instance, deadline, start, space, *, last):
+    """Yield the roots from ``deadline`` upwards, each leaping; the last one is not refuted."""
+    while deadline <= last:
+        found = root.try_deadline(instance, deadline, start, space)
+        if found.status == prices.REFUTED and found.excess < 0:
+            found = root.leap(instance, found, space, last)
+        yield found
+        if found.status != prices.REFUTED:
+            return
+        start, deadline = found.prices, found.deadline + 1
+
 
 whole_problems = problems(max_tasks=6, max_servers=4, memory=False)
 
@@ -328,7 +342,7 @@ def test_climbing_from_the_linear_bound_stays_below_the_optimum(problem):
         assert proof is not None
         assert proof.value == seconds_of(first, instance.unit)
     space = prices.make_space(instance.tasks, instance.longest)
-    roots = list(root.climb(instance, first, start, space, last=instance.longest - 1))
+    roots = list(climb(instance, first, start, space, last=instance.longest - 1))
     deadlines = [found.deadline for found in roots]
     assert deadlines == sorted(set(deadlines))
     for k, found in enumerate(roots):
@@ -344,7 +358,7 @@ def test_prices_leap_over_the_deadlines_that_they_refute():
     first, start, _ = root.first_deadline(instance, solve_lp(p).servers)
     space = prices.make_space(instance.tasks, instance.longest)
     early = first - 500
-    roots = list(root.climb(instance, early, start, space, last=instance.longest - 1))
+    roots = list(climb(instance, early, start, space, last=instance.longest - 1))
     refuted = [r for r in roots if r.status == prices.REFUTED]
     assert refuted[-1].deadline >= first - 1
     assert len(roots) < 100
@@ -360,9 +374,9 @@ def test_a_root_is_the_same_whatever_ran_before():
     instance = make_instance(p)
     first, start, _ = root.first_deadline(instance, np.ones(3))
     space = prices.make_space(instance.tasks, instance.longest)
-    one = list(root.climb(instance, first, start, space, last=instance.longest - 1))
+    one = list(climb(instance, first, start, space, last=instance.longest - 1))
     fresh = prices.make_space(instance.tasks, instance.longest)
-    two = list(root.climb(instance, first, start, fresh, last=instance.longest - 1))
+    two = list(climb(instance, first, start, fresh, last=instance.longest - 1))
     assert [(r.deadline, r.status) for r in one] == [(r.deadline, r.status) for r in two]
 
 
@@ -393,7 +407,7 @@ def test_rows_that_do_not_fit_weaken_and_never_break():
         optimum, _ = best_plans(p, instance)
         space = prices.make_space(instance.tasks, instance.longest, most_bytes=8)
         first, start, _ = root.first_deadline(instance, solve_lp(p).servers)
-        found = list(root.climb(instance, first, start, space, last=instance.longest - 1))
+        found = list(climb(instance, first, start, space, last=instance.longest - 1))
         assert all(r.deadline < optimum for r in found if r.status == prices.REFUTED)
 
 
@@ -414,7 +428,7 @@ def test_odd_shapes(times):
     first, start, _ = root.first_deadline(instance, solve_lp(p).servers)
     space = prices.make_space(instance.tasks, instance.longest)
     bound = first
-    for found in root.climb(instance, first, start, space, last=instance.longest - 1):
+    for found in climb(instance, first, start, space, last=instance.longest - 1):
         if found.status == prices.REFUTED:
             bound = found.deadline + 1
     assert seconds_of(bound, instance.unit) == brute_force(p)
@@ -452,7 +466,7 @@ def refuted():
     first, start, line = root.first_deadline(instance, solve_lp(p).servers)
     space = prices.make_space(instance.tasks, instance.longest)
     deadline, stages = first - 1, line
-    for found in root.climb(instance, first, start, space, last=instance.longest - 1):
+    for found in climb(instance, first, start, space, last=instance.longest - 1):
         if found.status == prices.REFUTED:
             deadline, stages = found.deadline, found.stages
     return p, certificates.prices_certificate(p, instance, deadline, stages)
@@ -528,3 +542,20 @@ def test_a_table_that_would_not_fit_is_bounded_instead():
     assert p.certify(oe.Certificate("prices", 0.0, parts)) == 0.0
     parts["deadline"] = np.array([2.0**32 - 1])
     assert p.certify(oe.Certificate("prices", 0.0, parts)) == 2.0**32 == p.objective([0, 0, 1, 1])
+
+
+@pytest.mark.parametrize("seed", seeds(20, 2))
+def test_exact_losses_are_those_of_enumeration(seed):
+    """With each item forced out, or in, a knapsack loses what listing all its sets says."""
+    rng = np.random.default_rng(seed)
+    for _ in range(20):
+        k, capacity = int(rng.integers(1, 8)), int(rng.integers(0, 30))
+        weights, values = rng.integers(0, capacity + 1, k), rng.integers(0, 40, k)
+        sets = np.array(list(itertools.product([False, True], repeat=k)))
+        sets = sets[sets @ weights <= capacity]
+        worth = sets @ values
+        best = int(worth.max())
+        assert certificates._knapsack(values, weights, capacity) == best
+        out, within = certificates._exact_losses(values, weights, capacity, best)
+        assert out.tolist() == [best - worth[~sets[:, i]].max() for i in range(k)]
+        assert within.tolist() == [best - worth[sets[:, i]].max() for i in range(k)]

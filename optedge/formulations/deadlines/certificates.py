@@ -12,7 +12,7 @@ table over all items and capacities, or, where that table would not fit, the fra
 a knapsack loses with an item forced in or out follows first from the fractional bound. Where this
 does not suffice, a second pass takes the exact values of all these knapsacks, which forbid all that
 any bound of them does: a table of the items before i and one of those after it give the best sum
-with i and without it.
+with i and without it. Where these tables would not fit, the bound stays.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 
@@ -242,27 +242,3 @@ def leap(instance: Instance, root: Root, space: Space, last: int) -> Root:
             allowed=allowed,
             stages=whole[None],
         )
-
-
-def climb(
-    instance: Instance,
-    deadline: int,
-    prices: FloatArray,
-    space: Space,
-    *,
-    last: int,
-    between: Callable[[Root], bool] | None = None,
-) -> Iterator[Root]:
-    """Yield the roots from ``deadline`` upwards, the last is the first that is not refuted.
-
-    A refuted one is the latest that its prices reach (:func:`leap`); it refutes those before it.
-    ``last`` is the largest deadline tried: one below the makespan known.
-    """
-    while deadline <= last:
-        root = try_deadline(instance, deadline, prices, space, between=between)
-        if root.status == REFUTED and root.excess < 0:
-            root = leap(instance, root, space, last)
-        yield root
-        if root.status != REFUTED:
-            return
-        prices, deadline = root.prices, root.deadline + 1
