@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ALL = 1 << 60
 GROUPS = 20  # evaluations at most before the clock is looked at: groups vary
-AFTER_A_DIVE = 30  # evaluations of groups that go on from where it ended
+AFTER_A_DIVE = 60  # evaluations of groups that go on from where it ended
 
 
 class Search:
@@ -59,8 +59,8 @@ class Branching(Search):
         tree.plant(self.tree, self.rest.tasks.allowed, self.rest.prices)
 
     def share(self) -> float:
-        """Return more where a refutation of this deadline would be the end."""
-        return 4.0 if self.last() else 1.0
+        """Return as much as dives have, more where a refutation of this deadline is the end."""
+        return 4.0 if self.last() else 2.0
 
     def fits(self) -> bool:
         """Tell whether nodes are left."""

@@ -9,7 +9,7 @@ from conftest import INF, seeds
 import optedge as oe
 from optedge.formulations.deadlines import dives, tree
 from optedge.formulations.deadlines.instance import make_instance
-from optedge.formulations.deadlines.prices import MET, OPEN, REFUTED, make_space
+from optedge.formulations.deadlines.prices import MET, OPEN, REFUTED, descend, make_space
 
 EACH = 40  # instances a seed
 ENDLESS = 1 << 60
@@ -86,6 +86,43 @@ def test_a_shallow_tree_claims_nothing(seed):
         cut += status == OPEN
         assert (status == OPEN) == (grown.state[tree.CUT] > 0)
     assert cut > 0
+
+
+def test_branching_takes_what_the_prices_leave_undecided():
+    """Of tasks that lose alike the one whose machines take turns; of such the one that loses."""
+    tasks = make_instance(oe.MakespanProblem(np.full((3, 2), 7.0))).tasks
+    space, machines = make_space(tasks, 30), np.zeros(2, np.int64)
+    space.left[:], rng = 2, np.random.default_rng(0)
+
+    def first(shares, losses):
+        space.shares[:], space.inside[:] = shares, losses
+        task, count = tree.branch(tasks.allowed, 99, 0.0, space, machines, rng)
+        assert count == 2
+        return task, machines.tolist()
+
+    # 1, 1/2, 1 and 1, 1 of 1: (1 + 1/8), (.75^3 + .75^3), (1 + 1/8)
+    assert first([[1, 0], [1, 1], [0, 1]], 0) == (1, [0, 1])
+    assert first([[1, 1], [1, 1], [2, 2]], [[0, 50], [50, 0], [60, 50]]) == (2, [1, 0])
+    # losses alone where one machine packs each: (1 - .5 - .5)^3 + 1 is the least
+    assert first([[1, 0], [1, 0], [1, 0]], [[0, 0], [0, 50], [0, 10]]) == (1, [0, 1])
+
+
+def test_shares_are_means_of_what_was_packed():
+    """Each evaluation gives a tenth; pairs that are still open have seen all of them."""
+    rng = np.random.default_rng(2)
+    tasks = make_instance(oe.MakespanProblem(rng.integers(100, 200, (40, 8)).astype(float))).tasks
+    space, schedule = make_space(tasks, 800), np.zeros(40, np.int64)
+    allowed, prices = tasks.allowed & (tasks.times <= 585), tasks.times.min(axis=1).astype(float)
+    expected = np.zeros((40, 8))
+    for _ in range(5):
+        status, _ = descend(tasks, allowed, 585, prices, 1, 0.5, space, schedule)
+        assert status == OPEN
+        expected = 0.9 * expected + 0.1 * space.packed
+        prices *= rng.uniform(0.9, 1.1, 40)
+    still = allowed & (space.left > 1)[:, None]
+    assert still.sum() > 40
+    np.testing.assert_allclose(space.shares[still], expected[still], rtol=0, atol=1e-12)
+    assert 0 < space.shares[still].max() < 1
 
 
 @pytest.mark.parametrize("part", [1, 7, 60])

@@ -221,7 +221,9 @@ def _knapsack(values: IntArray, weights: IntArray, capacity: int) -> int:
         total, _, wb = _fractional(values, weights, capacity)
         return total // wb
     fits = weights <= capacity
-    table = _with(_empty(values, capacity), values[fits], weights[fits])
+    table, spare = _empty(values, capacity), _empty(values, capacity)
+    for value, weight in zip(values[fits].tolist(), weights[fits].tolist(), strict=True):
+        _add(table, value, weight, spare)
     return int(table[capacity])
 
 
@@ -265,27 +267,27 @@ def _exact_losses(
     the items before it and that of the items after it, over all ways to part what i leaves.
     """
     k = values.size
-    before = np.zeros((k + 1, capacity + 1), _empty(values, 0).dtype)
+    after, spare = _empty(values, capacity), _empty(values, capacity)
+    before = np.empty((k + 1, after.size), after.dtype)
+    before[0] = 0
     for i in range(k):
-        before[i + 1] = _with(before[i], values[i : i + 1], weights[i : i + 1])
+        before[i + 1] = before[i]
+        _add(before[i + 1], int(values[i]), int(weights[i]), spare)
     out, within = np.zeros(k, np.int64), np.zeros(k, np.int64)
-    after = _empty(values, capacity)
     for i in reversed(range(k)):
-        left = capacity + 1 - weights[i]
-        best = int((before[i, :left] + after[:left][::-1]).max()) + int(values[i])
+        left = after.size - int(weights[i])
+        np.add(before[i, :left], after[:left][::-1], out=spare[:left])
+        best = int(spare[:left].max()) + int(values[i])
         within[i] = worth - best
         if best == worth:  # else the best of all is without it
-            out[i] = worth - int((before[i] + after[::-1]).max())
-        after = _with(after, values[i : i + 1], weights[i : i + 1])
+            np.add(before[i], after[::-1], out=spare)
+            out[i] = worth - int(spare.max())
+        _add(after, int(values[i]), int(weights[i]), spare)
     return out, within
 
 
-def _with(table: npt.NDArray[Any], values: IntArray, weights: IntArray) -> npt.NDArray[Any]:
-    """Return the table with more items; none is heavier than the last capacity."""
-    table = table.copy()
-    added = np.empty_like(table)
-    for value, weight in zip(values.tolist(), weights.tolist(), strict=True):
-        rest = table.size - weight
-        np.add(table[:rest], value, out=added[:rest])
-        np.maximum(table[weight:], added[:rest], out=table[weight:])
-    return table
+def _add(table: npt.NDArray[Any], value: int, weight: int, spare: npt.NDArray[Any]) -> None:
+    """Take one more item into the table; it is no heavier than the last capacity."""
+    rest = table.size - weight
+    np.add(table[:rest], value, out=spare[:rest])
+    np.maximum(table[weight:], spare[:rest], out=table[weight:])

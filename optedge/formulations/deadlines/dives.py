@@ -1,8 +1,8 @@
 """Dives for a deadline: many tasks at once are bound to machines, until few are left to search.
 
 A dive begins with the pairs that the root left. After a few subgradient steps it binds some of the
-tasks that the knapsacks pack exactly once: those whose second-best machine loses most. When 10 to
-40 % of the tasks have a choice left, the rest is searched depth first. How many tasks are bound at
+tasks that the knapsacks pack exactly once: those whose second-best machine loses most. When 2 to
+20 % of the tasks have a choice left, the rest is searched depth first. How many tasks are bound at
 a time, where that ends and how much chance there is are drawn anew for each dive. A dive finds
 schedules; that it finds none proves nothing.
 
@@ -32,7 +32,7 @@ from optedge.formulations.deadlines.tree import SEEN, Tree, exhausted, make_tree
 from optedge.kernels import kernel
 
 BATCH_STEPS, BATCH_THETA = 6, 0.6
-NODE_STEPS = 3
+NODE_STEPS = 8
 MOST_NODES = 300
 NODE_NOISE = 0.2
 FEW, SHARE, CHANCE, BELOW = 0, 1, 2, 3  # places in Dive.numbers
@@ -59,8 +59,8 @@ def begin(dive: Dive, allowed: BoolArray, prices: FloatArray, rng: np.random.Gen
     """Begin a dive at the pairs ``(n, m)`` and prices ``(n,)`` of a root; draw its numbers."""
     copy_pairs(allowed, dive.allowed)
     copy_line(prices, dive.prices)
-    dive.numbers[FEW] = rng.uniform(0.1, 0.4) * prices.size
-    dive.numbers[SHARE] = rng.uniform(0.03, 0.15)
+    dive.numbers[FEW] = rng.uniform(0.02, 0.2) * prices.size
+    dive.numbers[SHARE] = rng.uniform(0.03, 0.2)
     dive.numbers[CHANCE] = rng.uniform(0.05, 0.5)
     dive.numbers[BELOW] = 0.0
 

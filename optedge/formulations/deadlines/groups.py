@@ -44,7 +44,9 @@ LOOK, STEPS, THETA = 10, 20, 1.0  # evaluations of a group before dives: at firs
 DIVES = 120  # evaluations of a group in all, about
 LATE = 0.85  # of the groups have a late machine
 EVEN = 0.2  # of the mean loss, given to all machines
-AROUND = 700  # pairs of task and machine: their evaluation takes as long as what surrounds a group
+# What surrounds a group takes as long as a share of an evaluation, and that of pairs of task and
+# machine.
+SET_UP, AROUND = 0.35, 700
 MOST_PARTS = 100  # sizes of groups whose scratch memory is kept
 FORGET = 0.5  # what sizes of groups have gained counts so much less for the next deadline
 
@@ -161,14 +163,14 @@ class Groups:
         )
         group, mine, all_pairs = self._group[:k], self._mine[:count], self._tasks.times.size
         if count == 0:
-            return AROUND / all_pairs
+            return SET_UP + AROUND / all_pairs
         part = self._part(count, k)
         if not cut_out(self._tasks, self._allowed, self._prices, group, mine, part):
-            return AROUND / all_pairs
+            return SET_UP + AROUND / all_pairs
         if self._settle(part) == MET:
             self.machine[mine] = group[part.schedule]
             self._loads = loads_of(self._tasks, self.machine)
-        return (AROUND + count * k * int(part.space.counts[0])) / all_pairs
+        return SET_UP + (AROUND + count * k * int(part.space.counts[0])) / all_pairs
 
     def _settle(self, part: Part) -> int:
         """Ask prices, then dives, whether the group can meet the deadline."""

@@ -31,6 +31,7 @@ EVALUATIONS, STAGES, BEST, FAILED, SHRUNK, TAKEN = range(6)  # places in Space.c
 NO_BOUND = 1 << 62  # of a knapsack: no loss follows from it
 MOST_STAGES = 512  # prices that forbade pairs, kept for the certificate
 NONE = 1 << 62  # more than any excess
+LATELY = 0.1  # of a share comes from the last evaluation
 PATIENCE = 8  # steps without gain before the step shrinks
 
 
@@ -44,6 +45,7 @@ class Space(NamedTuple):
     whole: IntArray  # (n,), whole prices
     packed: BoolArray  # (n, m)
     copies: IntArray  # (n,), machines that pack the task
+    shares: FloatArray  # (n, m), how often the machine packed the task lately, 0 to 1
     left: IntArray  # (n,), machines that it may use
     room: IntArray  # (m,), units, without what is bound to the machine
     value: IntArray  # (m,), of the knapsack of the tasks with a choice, as are the next three
@@ -79,6 +81,7 @@ def make_space(
         whole=np.zeros(n, np.int64),
         packed=np.zeros((n, m), np.bool_),
         copies=np.zeros(n, np.int64),
+        shares=np.zeros((n, m)),
         left=np.zeros(n, np.int64),
         room=np.zeros(m, np.int64),
         value=np.zeros(m, np.int64),
@@ -218,6 +221,16 @@ def take_schedule(allowed: BoolArray, packed: BoolArray, schedule: IntArray) -> 
 
 
 @kernel
+def _remember(allowed: BoolArray, space: Space) -> None:
+    """Let ``space.shares`` follow what is packed: near a primal solution after some steps."""
+    for i in range(allowed.shape[0]):
+        if space.left[i] > 1:
+            for j in range(allowed.shape[1]):
+                if allowed[i, j]:
+                    space.shares[i, j] += LATELY * (space.packed[i, j] - space.shares[i, j])
+
+
+@kernel
 def _step(prices: FloatArray, excess: int, best: int, theta: float, space: Space) -> bool:
     """Take a subgradient step; False if there is no direction."""
     direction, norm = space.direction, 0.0
@@ -315,6 +328,7 @@ def descend_on(
             return REFUTED, excess
         if take_schedule(allowed, space.packed, schedule):
             return MET, excess
+        _remember(allowed, space)
         if excess < counts[BEST]:
             counts[BEST], counts[FAILED] = excess, 0
             copy_line(prices, space.best)

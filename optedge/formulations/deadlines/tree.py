@@ -3,14 +3,21 @@ r"""A complete search below a deadline, depth first, that can be left and taken 
 A node takes a few subgradient steps, which refute it, meet the deadline, or leave it open. An open
 node branches on the task with the least
 
-.. math:: \sum_j \Big( \frac{f - loss_{ij}}{f + 1} \Big)^3
+.. math::
 
-over the machines j that it may use, where f is the excess and :math:`loss_{ij}` what the pair loses
-at least (``fixing``): the task whose choice matters most. There is one child for each machine,
-least loss first. When no node is left, no schedule meets the deadline.
+   \sum_j \Big( 1 - \frac{loss_{ij}}{f + 1} - \frac{1 - s_{ij}}{2} \Big)_+^3
 
-Source: section 10 of the makespan specification, step 7; the measure of tasks follows Martello,
-Soumis and Toth, Discrete Applied Mathematics 75 (1997) 169-188, who branch on machines of a task.
+over the machines j that it may use, where f is the excess, :math:`loss_{ij}` what the pair loses at
+least (``fixing``), and :math:`s_{ij}` the share of machine j in what packed the task lately: a
+primal solution, about, of the linear program whose duals the prices are. So it is a task that the
+prices leave undecided, and whose choice costs much whatever it is. By losses alone the search goes
+deep along choices that cost nothing. There is one child for each machine, least loss first. When no
+node is left, no schedule meets the deadline.
+
+Sources: section 10 of the makespan specification, step 7; the measure of losses follows Martello,
+Soumis and Toth, Discrete Applied Mathematics 75 (1997) 169-188, who branch on machines of a task;
+the shares are those of Barahona and Anbil, The volume algorithm, Mathematical Programming 87 (2000)
+385-399.
 """
 
 from __future__ import annotations
@@ -33,8 +40,10 @@ from optedge.formulations.deadlines.prices import (
 )
 from optedge.kernels import kernel
 
-STEPS = 8  # subgradient steps a node
+STEPS = 20  # subgradient steps a node
 THETA = 0.7  # length of the first of them
+TRUST = 0.5  # in shares, beside losses
+LITTLE = 1e-9  # of a share: where nothing packs a task all machines are alike
 MOST_BYTES = 1 << 28  # of the nodes on the way down
 NODE, SEEN, DEEPEST, CUT = 0, 1, 2, 3  # places in Tree.state
 
@@ -105,11 +114,15 @@ def branch(
     for i in range(n):
         if space.left[i] < 2:
             continue
-        score = 0.0
+        packed, score = LITTLE, 0.0
         for j in range(m):
             if allowed[i, j]:
-                share = (excess - space.outside[i] - space.inside[i, j]) / (excess + 1.0)
-                score += share * share * share
+                packed += space.shares[i, j]
+        for j in range(m):
+            if allowed[i, j]:
+                loss = (space.outside[i] + space.inside[i, j]) / (excess + 1.0)
+                rest = max(0.0, 1 - loss - TRUST * (1 - space.shares[i, j] / packed))
+                score += rest * rest * rest
         if noise > 0:
             score *= 1 + noise * rng.random()
         if score < least:
