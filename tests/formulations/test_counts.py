@@ -194,7 +194,7 @@ def test_fourth_example(xi, value):
 def test_base_cases(network, tasks):
     """The optima of the DDPQN paper's base cases with Z at the end, proved."""
     problem = ddpqn.instance(network, tasks, weights=FINAL)
-    result = oe.solve(problem, "count-master", moves=30_000, target_gap=1e-9)
+    result = oe.solve(problem, "count-master", moves=30_000, target_gap=1e-9, time_limit=600)
     value, z = TABLE[network, tasks]
     assert result.objective == pytest.approx(value, abs=1e-6)
     assert result.objective - result.bound < 1e-8
