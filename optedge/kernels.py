@@ -66,9 +66,10 @@ class Kernel(Generic[P, R]):
             numba = _numba()
             before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(cache_folder())
             try:
-                return numba.njit(cache=True, nogil=True)(self.python)
+                made = numba.njit(cache=True, nogil=True, no_cfunc_wrapper=True)(self.python)
             finally:
                 numba.config.CACHE_DIR = before
+            return _forgetting_constants(made, numba.types.unliteral)
 
     @property
     def _numba_type_(self) -> Any:
@@ -91,6 +92,21 @@ def kernel(function: Callable[P, R]) -> Kernel[P, R]:
         Called like the function; ``.python`` is the plain function, for debugging.
     """
     return Kernel(function)
+
+
+def _forgetting_constants(dispatcher: Any, forget: Callable[[Any], Any]) -> Any:
+    """Return ``dispatcher``, which compiled callers ask without the values of their constants.
+
+    A constant is a type of its own to numba: a kernel that is called with 0 here and with a number
+    there would be compiled twice, and all that it calls.
+    """
+    ask = dispatcher.get_call_template
+
+    def ask_without(args: Any, kws: Any) -> Any:
+        return ask([forget(a) for a in args], {name: forget(a) for name, a in kws.items()})
+
+    dispatcher.get_call_template = ask_without
+    return dispatcher
 
 
 @functools.cache

@@ -138,6 +138,27 @@ def toy():
         vars(k)["dispatcher"] = dispatcher
 
 
+# ---------------------------------------------------------------- what is compiled
+
+
+@kernels.kernel
+def doubled(number):
+    """A kernel that others call."""
+    return 2 * number
+
+
+@kernels.kernel
+def both_ways(number):
+    """Call it with a constant and with a number."""
+    return doubled(3) + doubled(number)
+
+
+def test_a_constant_is_compiled_as_any_number():
+    """Numba by itself would compile the called kernel once for 3 and once for all numbers."""
+    assert both_ways(4) == 14
+    assert len(doubled.dispatcher.signatures) == 1
+
+
 # ---------------------------------------------------------------- costs and moves
 
 

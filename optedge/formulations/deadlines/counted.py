@@ -23,7 +23,6 @@ from __future__ import annotations
 import numpy as np
 
 from optedge.formulations.base import BoolArray, IntArray
-from optedge.formulations.deadlines.compiling import number
 from optedge.formulations.deadlines.knapsacks import FIRST_CORE, NOTHING, Rows
 from optedge.kernels import kernel
 
@@ -136,7 +135,7 @@ def bound_of_count(
             order[most], order[a] = i, order[most]
             most += 1
     chosen = order[:most]
-    above, over = _reduce(weights, values, chosen, c, number(0), keys)
+    above, over = _reduce(weights, values, chosen, c, 0, keys)
     bound, price, last = above << SHIFT, 0, LARGEST // (n * weights.max())
     # Two sets of c, one too heavy, one that fits: where both are worth the same is the next price.
     while over > capacity and bound >> SHIFT > enough:

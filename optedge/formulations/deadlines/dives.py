@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from optedge.formulations.base import BoolArray, FloatArray, IntArray
-from optedge.formulations.deadlines.compiling import copy_line, copy_pairs, number
+from optedge.formulations.deadlines.compiling import copy_line, copy_pairs
 from optedge.formulations.deadlines.instance import BIG, Tasks
 from optedge.formulations.deadlines.knapsacks import sort_places
 from optedge.formulations.deadlines.prices import (
@@ -133,9 +133,16 @@ def bind_batches(
     while space.counts[EVALUATIONS] - first < evaluations:
         if not begin_descent(tasks, dive.allowed, deadline, dive.prices, space):
             return REFUTED
-        steps = number(BATCH_STEPS)
         status, excess = descend_on(
-            tasks, dive.allowed, deadline, dive.prices, steps, steps, BATCH_THETA, space, schedule
+            tasks,
+            dive.allowed,
+            deadline,
+            dive.prices,
+            BATCH_STEPS,
+            BATCH_STEPS,
+            BATCH_THETA,
+            space,
+            schedule,
         )
         if status != OPEN:
             return status

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from optedge.formulations.base import BoolArray, FloatArray, IntArray
-from optedge.formulations.deadlines.compiling import copy_line, number
+from optedge.formulations.deadlines.compiling import copy_line
 from optedge.formulations.deadlines.counted import NEAR, apart, counted_knapsack
 from optedge.formulations.deadlines.fixing import forbid, losses, propagate
 from optedge.formulations.deadlines.instance import Tasks
@@ -113,7 +113,7 @@ def whole_prices(prices: FloatArray, whole: IntArray) -> None:
 def _pack(tasks: Tasks, allowed: BoolArray, prices: IntArray, j: int, space: Space) -> int:
     """Solve the knapsack of machine ``j``; return its value, bound tasks and empty ones too."""
     rows, order = space.rows, space.order[j]
-    count, given = number(0), 0
+    count, given = 0, 0
     for a in range(order.size):
         i = order[a]
         space.packed[i, j] = False

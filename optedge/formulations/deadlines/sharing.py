@@ -8,7 +8,6 @@ times on the first as weights and those on the second as values. All is integer 
 from __future__ import annotations
 
 from optedge.formulations.base import BoolArray, IntArray
-from optedge.formulations.deadlines.compiling import number
 from optedge.formulations.deadlines.knapsacks import Rows, knapsack, sort_places
 from optedge.kernels import kernel
 
@@ -36,7 +35,7 @@ def share(weights: IntArray, values: IntArray, room: int, chosen: BoolArray, row
         The value of the best choice; an upper bound of it, and not below that of ``chosen``, if
         ``rows`` are too short.
     """
-    count, total = number(0), 0
+    count, total = 0, 0
     keys, items, places = rows.costs, rows.core, rows.items
     for i in range(weights.size):
         chosen[i] = values[i] > 0 and weights[i] == 0

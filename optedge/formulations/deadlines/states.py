@@ -18,7 +18,6 @@ import numpy as np
 import numpy.typing as npt
 
 from optedge.formulations.base import BoolArray, IntArray
-from optedge.formulations.deadlines.compiling import number
 from optedge.kernels import kernel
 
 MOST_STATES = 1 << 16  # of a list
@@ -133,7 +132,7 @@ def best_change(
     vb, wb = values[b], weights[b]
     before, after, nodes = states.lists[0], states.lists[1], states.nodes
     before[0, 0] = before[1, 0] = before[2, 0] = 0
-    count, used, seen, best = number(1), number(1), 0, known + 1
+    count, used, seen, best = 1, 1, 0, known + 1
     for t in range(chosen.size):
         i, low, high = chosen[t], windows[0, t], windows[1, t]
         shift, value = (-weights[i], -values[i]) if i < b else (weights[i], values[i])
