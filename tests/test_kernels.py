@@ -143,7 +143,7 @@ def toy():
 
 @kernels.kernel
 def doubled(number):
-    """A kernel that others call."""
+    """Return twice the number, for another kernel."""
     return 2 * number
 
 
