@@ -55,4 +55,3 @@ def test_smoke(script: str) -> None:
     command = [sys.executable, str(HERE / f"{script}.py"), "--smoke"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
-    print(done.stdout[-500:])

@@ -84,7 +84,8 @@ def kernel(function: Callable[P, R]) -> Kernel[P, R]:
     ----------
     function
         A function of arrays, numbers, NamedTuples of arrays and NumPy generators, in the subset of
-        Python that numba compiles.
+        Python that numba compiles. A constant in a call of another kernel reaches it as any number
+        does: there it cannot be the place of an entry in a tuple.
 
     Returns
     -------
@@ -98,7 +99,7 @@ def _forgetting_constants(dispatcher: Any, forget: Callable[[Any], Any]) -> Any:
     """Return ``dispatcher``, which compiled callers ask without the values of their constants.
 
     A constant is a type of its own to numba: a kernel that is called with 0 here and with a number
-    there would be compiled twice, and all that it calls.
+    there would be compiled twice, and all that it calls. There is no option that says so.
     """
     ask = dispatcher.get_call_template
 

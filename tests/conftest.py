@@ -25,8 +25,7 @@ from optedge import cli
 INF = math.inf
 
 # The suite's examples are always the same. `HYPOTHESIS_PROFILE=longer pytest -m hypothesis` takes
-# all that the tests name, as .ci/run does; `HYPOTHESIS_PROFILE=explore pytest` draws new ones, and
-# with `-m ""` takes twice the seeds.
+# all that the tests name, as .ci/run does; `HYPOTHESIS_PROFILE=explore pytest` draws new ones.
 SHARES = {"suite": 0.25, "longer": 1.0, "explore": 10.0}
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "suite")
 for _name, _share in SHARES.items():
@@ -44,6 +43,7 @@ def examples(count: int) -> settings:
 # -------------------------------------------------------------------- processes side by side
 
 # Kernels of one family take a minute to compile: its tests keep to one process, which does so once.
+# The contract goes with the slowest of those that it compiles.
 FAMILIES = {
     "deadlines": (
         "makespan-exact",
@@ -391,12 +391,8 @@ def short_of_memory() -> Any:
 
 
 def seeds(count: int, quick: int) -> list[Any]:
-    """Return seeds for a parametrised test: the first are run always, of the rest half if slow.
-
-    All of them are slow tests in the profile ``explore``.
-    """
-    last = count if PROFILE == "explore" else (quick + count + 1) // 2
-    rest = [pytest.param(k, marks=pytest.mark.slow) for k in range(quick, last)]
+    """Return seeds for a parametrised test: the first are run always, all by the longer suite."""
+    rest = [pytest.param(k, marks=pytest.mark.slow) for k in range(quick, count)]
     return [*range(quick), *rest]
 
 

@@ -222,7 +222,7 @@ def test_the_default_separates_learners():
 # -------------------------------------------------------------------- what an episode costs
 
 
-@pytest.mark.parametrize("block", seeds(10, 1))
+@pytest.mark.parametrize("block", seeds(5, 1))
 @pytest.mark.parametrize("kind", KINDS)
 def test_rewards_add_up_to_minus_the_objective(kind, block):
     """Of random plans within the masks; each is feasible and valued by the problem itself."""

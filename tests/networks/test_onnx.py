@@ -1127,7 +1127,7 @@ def test_light_weights_stay_light(tmp_path):
 
 @pytest.mark.slow
 @needs_light
-@pytest.mark.parametrize("cut", [0, 24])
+@pytest.mark.parametrize("cut", [0, 8, 24])
 def test_halves_of_vgg19(randomised, passing_folder, cut):
     """With 575 MB of random weights, too."""
     path = randomised("vgg19")

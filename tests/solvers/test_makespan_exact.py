@@ -49,7 +49,7 @@ def hard(seed=2):
     return oe.MakespanProblem(rng.integers(100, 200, (40, 8)).astype(float))
 
 
-@pytest.mark.parametrize("seed", seeds(78, 2))
+@pytest.mark.parametrize("seed", seeds(40, 2))
 def test_equal_to_enumeration(seed):
     """Value and bound are the optimum; on real data both lie within the tolerance told."""
     rng = np.random.default_rng([seed, 11])
